@@ -1,0 +1,38 @@
+/*
+ * A goal: one question about a set of VMs, as asked on the command line or
+ * over the daemon's API, and as it stands in the plan document.
+ */
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "base/error.h"
+#include "proto/moves_doc.h"
+
+#include <jansson.h>
+#include <stdint.h>
+
+enum goal_kind { GOAL_EVACUATE, GOAL_SCHEDULE };
+
+struct goal {
+    enum goal_kind kind;
+    size_t n_hosts; /* evacuate: the hosts to empty */
+    char **hosts;
+    struct moves moves; /* schedule */
+    size_t n_exclude;   /* VMs (uuid or name) that stay, or hosts that receive nothing */
+    char **exclude;
+    double deadline_ms;     /* 0: none */
+    double max_downtime_ms; /* 0: each VM's own budget only */
+    unsigned max_parallel;  /* 0: not limited */
+    uint64_t seed;
+    double time_limit_ms;
+};
+
+void goal_init(struct goal *goal_out); /* defaults: seed 1, time limit 10 s */
+void goal_dispose(struct goal *goal);
+
+/* {"verb": "evacuate", "hosts": [...], "deadline_ms": ..., ...}; keys in fixed
+ * order, only those that say something. A new reference. */
+DC_WARN_UNUSED enum dc_status goal_to_json(const struct goal *goal, json_t **json_out, struct dc_error *err);
+
+/* The reverse; errors name the path ("hosts[0]: ..."). `*goal_out` is empty on failure. */
+DC_WARN_UNUSED enum dc_status goal_from_json(const json_t *json, struct goal *goal_out, struct dc_error *err);

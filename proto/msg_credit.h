@@ -1,0 +1,23 @@
+/*
+ * CREDIT, planner -> agent: so many messages more may be sent.
+ */
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "proto/msg.h"
+
+struct msg_credit {
+    uint64_t credit;
+};
+
+/* Writes the map into `buffer` (zeroed at first), replacing its content. */
+DC_WARN_UNUSED enum dc_status msg_credit_write(const struct msg_credit *msg, struct msg_buffer *buffer,
+                                               struct dc_error *err);
+
+/* Scans, reads and checks a map; the error names the key. On failure `*msg_out` is
+ * empty. Strings and arrays are the caller's to dispose. */
+DC_WARN_UNUSED enum dc_status msg_credit_read(const void *bytes, size_t n_bytes, struct msg_credit *msg_out,
+                                              struct dc_error *err);
+
+/* Frees what a read made; idempotent. */
+void msg_credit_dispose(struct msg_credit *msg);

@@ -1,0 +1,42 @@
+/*
+ * The decoder: turns an order with start thresholds into a schedule, by
+ * malleable list scheduling.
+ *
+ * In:  problem, destinations, per VM a position in the order and a threshold
+ *      (the share of its best bandwidth that it waits for).
+ * Out: start, end and rates of every step, the makespan.
+ *
+ * At each event (a migration starts, ends a phase, or ends) the running VMs get
+ * their floors (1.05 x the lowest bandwidth at which they converge and keep
+ * their budget), then the rest of every arc by priority: stop-and-copy first,
+ * then the order. Between events rates are constant; a VM's live phase advances by
+ * dt / live_s(rate), its stop phase by dt / stop_s(rate).
+ */
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "solver/solution.h"
+
+#include <stdint.h>
+
+struct decoder; /* scratch space of one problem and placement; reused over decodes */
+
+struct decode_order {
+    size_t n;               /* the VMs to move */
+    size_t *vm;             /* first to last */
+    double *threshold_frac; /* by place in the order, 0..1 */
+};
+
+DC_WARN_UNUSED enum dc_status decoder_new(const struct problem *problem, const long *to, enum problem_quantile quantile,
+                                          struct decoder **decoder_out, struct dc_error *err);
+void decoder_free(struct decoder **decoder);
+
+/* The makespan of an order in seconds, INFINITY on a memory deadlock (the VMs
+ * that never started are then those for which decoder_started() is false). Allocates nothing. */
+double decoder_makespan(struct decoder *decoder, const struct decode_order *order);
+bool decoder_started(const struct decoder *decoder, size_t vm);
+
+/* The same, and every step written out (with `after`, rates, downtimes) into
+ * `solution->steps`, replacing what was there; makespan_s of its quantile is set. */
+DC_WARN_UNUSED enum dc_status decoder_schedule(struct decoder *decoder, const struct decode_order *order,
+                                               struct solution *solution, double *makespan_s_out, struct dc_error *err);

@@ -1,0 +1,64 @@
+/*
+ * Linear and mixed-integer programs: the one door to a MILP solver. Minimises.
+ * Only milp_glpk.c knows which solver stands behind it.
+ *
+ * A milp is made, used and freed in one thread. Failure or misuse of the
+ * solver behind it never ends the process: it comes back as DC_ESOLVER.
+ */
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "base/error.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct milp;
+
+enum milp_column { MILP_CONTINUOUS, MILP_INTEGER };
+
+enum milp_status {
+    MILP_OPTIMAL,
+    MILP_FEASIBLE, /* a limit was hit with a solution at hand */
+    MILP_INFEASIBLE,
+    MILP_UNBOUNDED,
+    MILP_LIMIT, /* a limit was hit with nothing at hand */
+};
+
+struct milp_result {
+    enum milp_status status;
+    double objective; /* of the solution at hand */
+    double bound;     /* proved: no solution is below it */
+};
+
+struct milp_limits {
+    double time_s;             /* wall time, a cut-off */
+    size_t n_nodes;            /* of branch and bound; 0 = not limited. Repeats exactly, unlike the time. */
+    double gap_frac;           /* stop at this relative gap */
+    const atomic_bool *cancel; /* NULL, or polled between nodes */
+};
+
+DC_WARN_UNUSED enum dc_status milp_new(struct milp **milp_out, struct dc_error *err);
+void milp_free(struct milp **milp);
+
+/* Returns the column's number in `*column_out` (0, 1, ...). Bounds may be
+ * infinite. Keep coefficients within 1e3 of each other: use GB and seconds. */
+DC_WARN_UNUSED enum dc_status milp_add_column(struct milp *milp, enum milp_column kind, double lower, double upper,
+                                              double cost, size_t *column_out, struct dc_error *err);
+
+/* lower <= sum coefficients[i] * column[i] <= upper. */
+DC_WARN_UNUSED enum dc_status milp_add_row(struct milp *milp, double lower, double upper, size_t n,
+                                           const size_t *columns, const double *coefficients, struct dc_error *err);
+
+/* Solves the LP relaxation. */
+DC_WARN_UNUSED enum dc_status milp_solve_lp(struct milp *milp, const struct milp_limits *limits,
+                                            struct milp_result *result_out, struct dc_error *err);
+
+/* Solves the program; `start` (NULL, or a value per column) is offered as a
+ * first solution once it was checked against every row. */
+DC_WARN_UNUSED enum dc_status milp_solve(struct milp *milp, const struct milp_limits *limits, const double *start,
+                                         struct milp_result *result_out, struct dc_error *err);
+
+/* The column's value in the last solution. */
+double milp_value(const struct milp *milp, size_t column);
