@@ -33,9 +33,10 @@ struct dirty_burst {
 };
 
 enum dirty_profile_kind {
-    DIRTY_PROFILE_NONE,  /* nothing known */
-    DIRTY_PROFILE_CURVE, /* recorded bursts */
-    DIRTY_PROFILE_RATE,  /* a constant rate over a working set (the paper's AVG) */
+    DIRTY_PROFILE_NONE,      /* nothing known */
+    DIRTY_PROFILE_CURVE,     /* recorded bursts */
+    DIRTY_PROFILE_RATE,      /* a constant rate over a working set (the paper's AVG) */
+    DIRTY_PROFILE_QUANTILES, /* the p50 and p95 curves over a history kept elsewhere (an agent's) */
 };
 
 struct dirty_profile {
@@ -45,6 +46,8 @@ struct dirty_profile {
     struct dirty_burst *bursts;
     double pages_per_s;       /* DIRTY_PROFILE_RATE */
     double working_set_pages; /* DIRTY_PROFILE_RATE: W(t) = min(working set, rate * t) */
+    struct dirty_curve p50;   /* DIRTY_PROFILE_QUANTILES */
+    struct dirty_curve p95;   /* DIRTY_PROFILE_QUANTILES */
 };
 
 /* Heap arrays belong to the profile; idempotent. */
@@ -71,7 +74,8 @@ void dirty_profile_trim(struct dirty_profile *profile, size_t n_keep);
 double dirty_curve_pages(const struct dirty_curve *curve, double window_s, double max_pages);
 
 /* The pointwise quantile `q_frac` (0..1) of W over all bursts, on the union of
- * their windows. A RATE profile gives its one curve for every q; NONE an
+ * their windows. A RATE profile gives its one curve for every q; QUANTILES the
+ * p50 curve up to 0.5, the p95 curve from 0.95, linear between; NONE an
  * empty curve. `*curve_out` is the caller's. */
 DC_WARN_UNUSED enum dc_status dirty_profile_quantile(const struct dirty_profile *profile, double q_frac,
                                                      struct dirty_curve *curve_out, struct dc_error *err);
