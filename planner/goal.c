@@ -1,0 +1,200 @@
+/* Goals to JSON and back. A goal travels from the command line to the daemon
+ * and stands in every plan document, so its keys are part of both. */
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "planner/goal.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { DEFAULT_SEED = 1, DEFAULT_TIME_LIMIT_MS = 10000 };
+
+static const char *const verbs[] = {[GOAL_EVACUATE] = "evacuate", [GOAL_SCHEDULE] = "schedule"};
+
+void goal_init(struct goal *goal_out) {
+    *goal_out = (struct goal){.kind = GOAL_EVACUATE, .seed = DEFAULT_SEED, .time_limit_ms = DEFAULT_TIME_LIMIT_MS};
+}
+
+static void dispose_names(char ***names, size_t *n_names) {
+    for (size_t i = 0; i < *n_names; i++)
+        free((*names)[i]);
+    free(*names);
+    *names = NULL;
+    *n_names = 0;
+}
+
+void goal_dispose(struct goal *goal) {
+    dispose_names(&goal->hosts, &goal->n_hosts);
+    dispose_names(&goal->exclude, &goal->n_exclude);
+    moves_doc_dispose(&goal->moves);
+    goal_init(goal);
+}
+
+/* Takes over `value`; false when there is none (out of memory, or no UTF-8). */
+static bool put(json_t *object, const char *key, json_t *value) {
+    return value != NULL && json_object_set_new(object, key, value) == 0;
+}
+
+static json_t *names_to_json(char *const *names, size_t n_names) {
+    json_t *array = json_array();
+    for (size_t i = 0; array != NULL && i < n_names; i++) {
+        if (json_array_append_new(array, json_string(names[i])) != 0) {
+            json_decref(array);
+            return NULL;
+        }
+    }
+    return array;
+}
+
+static json_t *moves_to_json(const struct moves *moves) {
+    json_t *array = json_array();
+    for (size_t i = 0; array != NULL && i < moves->n_moves; i++) {
+        json_t *move = json_pack("{s:s, s:s}", "vm", moves->moves[i].vm, "to", moves->moves[i].to);
+        if (move == NULL || json_array_append_new(array, move) != 0) {
+            json_decref(array);
+            return NULL;
+        }
+    }
+    return array;
+}
+
+static json_t *integer(double value) {
+    return json_integer((json_int_t)llround(value));
+}
+
+static bool put_all(const struct goal *goal, json_t *object) {
+    bool ok = put(object, "verb", json_string(verbs[goal->kind]));
+    if (goal->kind == GOAL_EVACUATE)
+        ok = ok && put(object, "hosts", names_to_json(goal->hosts, goal->n_hosts));
+    else
+        ok = ok && put(object, "moves", moves_to_json(&goal->moves));
+    if (goal->n_exclude > 0)
+        ok = ok && put(object, "exclude", names_to_json(goal->exclude, goal->n_exclude));
+    if (goal->deadline_ms > 0)
+        ok = ok && put(object, "deadline_ms", integer(goal->deadline_ms));
+    if (goal->max_downtime_ms > 0)
+        ok = ok && put(object, "max_downtime_ms", integer(goal->max_downtime_ms));
+    if (goal->max_parallel > 0)
+        ok = ok && put(object, "max_parallel", json_integer(goal->max_parallel));
+    ok = ok && put(object, "seed", json_integer((json_int_t)goal->seed));
+    return ok && put(object, "time_limit_ms", integer(goal->time_limit_ms));
+}
+
+enum dc_status goal_to_json(const struct goal *goal, json_t **json_out, struct dc_error *err) {
+    *json_out = json_object();
+    if (*json_out == NULL)
+        return error_set_nomem(err);
+    if (put_all(goal, *json_out))
+        return DC_OK;
+    json_decref(*json_out);
+    *json_out = NULL;
+    return error_set(err, DC_EINVAL, "a name in the goal is not UTF-8, or memory is short");
+}
+
+/* A number within [0, max] under `key`; `*value_out` stays where the key is absent. */
+static enum dc_status read_number(const json_t *object, const char *key, double max, double *value_out,
+                                  struct dc_error *err) {
+    const json_t *value = json_object_get(object, key);
+    if (value == NULL)
+        return DC_OK;
+    if (!json_is_number(value))
+        return error_set(err, DC_EINVAL, "%s: expected a number", key);
+    const double number = json_number_value(value);
+    if (!(number >= 0 && number <= max))
+        return error_set(err, DC_ERANGE, "%s: expected a number between 0 and %.0f, got %g", key, max, number);
+    *value_out = number;
+    return DC_OK;
+}
+
+static enum dc_status read_names(const json_t *object, const char *key, bool required, char ***names_out,
+                                 size_t *n_names_out, struct dc_error *err) {
+    const json_t *array = json_object_get(object, key);
+    if (array == NULL && !required)
+        return DC_OK;
+    if (!json_is_array(array) || (required && json_array_size(array) == 0))
+        return error_set(err, DC_EINVAL, "%s: expected a list of names", key);
+    *names_out = calloc(json_array_size(array) + 1, sizeof(**names_out));
+    if (*names_out == NULL)
+        return error_set_nomem(err);
+    for (size_t i = 0; i < json_array_size(array); i++) {
+        const char *name = json_string_value(json_array_get(array, i));
+        if (name == NULL || name[0] == '\0')
+            return error_set(err, DC_EINVAL, "%s[%zu]: expected a name", key, i);
+        (*names_out)[i] = strdup(name);
+        if ((*names_out)[i] == NULL)
+            return error_set_nomem(err);
+        (*n_names_out)++;
+    }
+    return DC_OK;
+}
+
+static enum dc_status read_moves(const json_t *object, struct moves *moves, struct dc_error *err) {
+    const json_t *array = json_object_get(object, "moves");
+    if (!json_is_array(array))
+        return error_set(err, DC_EINVAL, "moves: expected a list of {\"vm\": ..., \"to\": ...}");
+    moves->moves = calloc(json_array_size(array) + 1, sizeof(*moves->moves));
+    if (moves->moves == NULL)
+        return error_set_nomem(err);
+    for (size_t i = 0; i < json_array_size(array); i++) {
+        const json_t *item = json_array_get(array, i);
+        const char *vm = json_string_value(json_object_get(item, "vm"));
+        const char *to = json_string_value(json_object_get(item, "to"));
+        if (vm == NULL || to == NULL)
+            return error_set(err, DC_EINVAL, "moves[%zu].%s: expected a name", i, vm == NULL ? "vm" : "to");
+        struct move *move = &moves->moves[moves->n_moves++];
+        move->vm = strdup(vm);
+        move->to = strdup(to);
+        if (move->vm == NULL || move->to == NULL)
+            return error_set_nomem(err);
+    }
+    return DC_OK;
+}
+
+static enum dc_status read_limits(const json_t *json, struct goal *goal, struct dc_error *err) {
+    const double longest_ms = 1e3 * 86400 * 365;
+    double max_parallel = 0;
+    double seed = (double)goal->seed;
+    enum dc_status rc = read_number(json, "deadline_ms", longest_ms, &goal->deadline_ms, err);
+    if (rc == DC_OK)
+        rc = read_number(json, "max_downtime_ms", longest_ms, &goal->max_downtime_ms, err);
+    if (rc == DC_OK)
+        rc = read_number(json, "max_parallel", 1e6, &max_parallel, err);
+    if (rc == DC_OK)
+        rc = read_number(json, "seed", 9007199254740992.0, &seed, err);
+    if (rc == DC_OK)
+        rc = read_number(json, "time_limit_ms", longest_ms, &goal->time_limit_ms, err);
+    goal->max_parallel = (unsigned)max_parallel;
+    goal->seed = (uint64_t)seed;
+    return rc;
+}
+
+static enum dc_status read_kind(const json_t *json, enum goal_kind *kind_out, struct dc_error *err) {
+    const char *verb = json_string_value(json_object_get(json, "verb"));
+    for (size_t i = 0; verb != NULL && i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+        if (strcmp(verb, verbs[i]) == 0) {
+            *kind_out = (enum goal_kind)i;
+            return DC_OK;
+        }
+    }
+    return error_set(err, DC_EINVAL, "verb: expected \"evacuate\" or \"schedule\"%s%s", verb != NULL ? ", got " : "",
+                     verb != NULL ? verb : "");
+}
+
+enum dc_status goal_from_json(const json_t *json, struct goal *goal_out, struct dc_error *err) {
+    goal_init(goal_out);
+    if (!json_is_object(json))
+        return error_set(err, DC_EINVAL, "goal: expected an object");
+    enum dc_status rc = read_kind(json, &goal_out->kind, err);
+    if (rc == DC_OK && goal_out->kind == GOAL_EVACUATE)
+        rc = read_names(json, "hosts", true, &goal_out->hosts, &goal_out->n_hosts, err);
+    else if (rc == DC_OK)
+        rc = read_moves(json, &goal_out->moves, err);
+    if (rc == DC_OK)
+        rc = read_names(json, "exclude", false, &goal_out->exclude, &goal_out->n_exclude, err);
+    if (rc == DC_OK)
+        rc = read_limits(json, goal_out, err);
+    if (rc != DC_OK)
+        goal_dispose(goal_out);
+    return rc;
+}

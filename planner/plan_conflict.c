@@ -1,0 +1,211 @@
+/* Conflicts to sentences. Each kind has one small function; a sentence names
+ * the VM or host, the limit, and how much is lacking. */
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "planner/plan_conflict.h"
+
+#include "base/units.h"
+
+#include <math.h>
+#include <stdio.h>
+
+enum { WHAT_BYTES = 512, NAME_BYTES = 160 };
+
+struct wording {
+    const struct question *question;
+    const struct solution_conflict *conflict;
+    char vm[NAME_BYTES];   /* "VM web1", or "the VMs together" */
+    char host[NAME_BYTES]; /* "host h4", or "the hosts together" */
+    char what[WHAT_BYTES];
+    json_t *needs;
+    json_t *relax;
+};
+
+static json_t *integer(double value) {
+    return json_integer((json_int_t)llround(value));
+}
+
+static void need(struct wording *wording, const char *key, double value) {
+    (void)json_object_set_new(wording->needs, key, integer(value));
+}
+
+static void offer(struct wording *wording, const char *change, json_t *to) {
+    json_t *item = json_pack("{s:s, s:o}", "change", change, "to", to);
+    if (item != NULL)
+        (void)json_array_append_new(wording->relax, item);
+}
+
+static void offer_exclude(struct wording *wording) {
+    const long vm = wording->conflict->vm;
+    if (vm != PROBLEM_ANY)
+        offer(wording, "exclude", json_string(wording->question->fleet->vms[vm].name));
+}
+
+static void say_no_convergence(struct wording *w) {
+    (void)snprintf(w->what, sizeof(w->what),
+                   "%s dirties memory faster than any bandwidth it can use carries it: its migration does not converge",
+                   w->vm);
+    offer_exclude(w);
+}
+
+static void say_downtime(struct wording *w) {
+    char needed[UNITS_TEXT_BYTES], available[UNITS_TEXT_BYTES];
+    const double needed_ms = ceil(1e3 * w->conflict->needed);
+    (void)snprintf(w->what, sizeof(w->what), "%s: its downtime budget of %s is unattainable; at least %s is needed",
+                   w->vm, units_format_duration(1e3 * w->conflict->available, available, sizeof(available)),
+                   units_format_duration(needed_ms, needed, sizeof(needed)));
+    need(w, "downtime_ms", needed_ms);
+    need(w, "downtime_budget_ms", 1e3 * w->conflict->available);
+    offer(w, "downtime_budget_ms", integer(needed_ms));
+    offer_exclude(w);
+}
+
+static void say_bandwidth(struct wording *w) {
+    char needed[UNITS_TEXT_BYTES], available[UNITS_TEXT_BYTES];
+    (void)snprintf(w->what, sizeof(w->what),
+                   "%s needs at least %s to converge within its downtime budget; its path to %s gives %s", w->vm,
+                   units_format_rate(w->conflict->needed, needed, sizeof(needed)), w->host,
+                   units_format_rate(w->conflict->available, available, sizeof(available)));
+    if (isfinite(w->conflict->needed))
+        need(w, "bandwidth_bytes_per_s", w->conflict->needed);
+    need(w, "available_bytes_per_s", w->conflict->available);
+    if (w->conflict->best > 0 && isfinite(w->conflict->best))
+        offer(w, "downtime_budget_ms", integer(ceil(1e3 * w->conflict->best)));
+    offer_exclude(w);
+}
+
+static void say_no_path(struct wording *w) {
+    (void)snprintf(w->what, sizeof(w->what), "%s: no link leads from its host to %s", w->vm, w->host);
+    offer_exclude(w);
+}
+
+static void say_no_host(struct wording *w) {
+    const struct fleet *fleet = w->question->fleet;
+    char rule[NAME_BYTES] = "";
+    if (w->conflict->rule != PROBLEM_ANY) {
+        const long number = (long)w->question->problem.rules[w->conflict->rule].number;
+        (void)snprintf(rule, sizeof(rule), "; rules[%ld] (%s) excludes the last one", number,
+                       fleet_doc_rule_text(fleet->rules[number].type));
+        (void)json_object_set_new(w->needs, "rule", json_integer(number));
+        offer(w, "drop_rule", json_integer(number));
+    }
+    (void)snprintf(w->what, sizeof(w->what),
+                   "%s: no host may receive it (hosts that are on, not excluded, with its CPU features and allowed by "
+                   "the rules)%s",
+                   w->vm, rule);
+    offer_exclude(w);
+}
+
+static void say_memory(struct wording *w) {
+    char needed[UNITS_TEXT_BYTES], available[UNITS_TEXT_BYTES], lacking[UNITS_TEXT_BYTES];
+    const double lacking_bytes = w->conflict->needed - w->conflict->available;
+    (void)snprintf(w->what, sizeof(w->what), "%s need%s %s of memory; %s ha%s %s free: %s lacking", w->vm,
+                   w->conflict->vm == PROBLEM_ANY ? "" : "s",
+                   units_format_bytes(w->conflict->needed, needed, sizeof(needed)), w->host,
+                   w->conflict->host == PROBLEM_ANY ? "ve" : "s",
+                   units_format_bytes(w->conflict->available, available, sizeof(available)),
+                   units_format_bytes(fmax(0, lacking_bytes), lacking, sizeof(lacking)));
+    need(w, "memory_bytes", w->conflict->needed);
+    need(w, "available_bytes", w->conflict->available);
+    need(w, "lacking_bytes", fmax(0, lacking_bytes));
+    offer_exclude(w);
+}
+
+static void say_cpu(struct wording *w) {
+    (void)snprintf(w->what, sizeof(w->what), "%s need%s %.1f cores; %s ha%s %.1f free: %.1f lacking", w->vm,
+                   w->conflict->vm == PROBLEM_ANY ? "" : "s", w->conflict->needed, w->host,
+                   w->conflict->host == PROBLEM_ANY ? "ve" : "s", w->conflict->available,
+                   fmax(0, w->conflict->needed - w->conflict->available));
+    (void)json_object_set_new(w->needs, "cpu_cores", json_real(w->conflict->needed));
+    (void)json_object_set_new(w->needs, "available_cores", json_real(w->conflict->available));
+    offer_exclude(w);
+}
+
+static void say_rule(struct wording *w) {
+    const struct fleet *fleet = w->question->fleet;
+    const long number =
+        w->conflict->rule == PROBLEM_ANY ? -1 : (long)w->question->problem.rules[w->conflict->rule].number;
+    (void)snprintf(w->what, sizeof(w->what), "%s cannot be placed without breaking rules[%ld] (%s)", w->vm, number,
+                   number >= 0 ? fleet_doc_rule_text(fleet->rules[number].type) : "together");
+    if (number >= 0) {
+        (void)json_object_set_new(w->needs, "rule", json_integer(number));
+        offer(w, "drop_rule", json_integer(number));
+    }
+    offer_exclude(w);
+}
+
+static void say_deadline(struct wording *w) {
+    char bound[UNITS_TEXT_BYTES], deadline[UNITS_TEXT_BYTES], best[UNITS_TEXT_BYTES];
+    char enough[NAME_BYTES] = "";
+    if (w->conflict->best > 0 && isfinite(w->conflict->best)) {
+        (void)snprintf(enough, sizeof(enough), "; %s is enough (a plan exists)",
+                       units_format_duration(1e3 * w->conflict->best, best, sizeof(best)));
+        offer(w, "deadline_ms", integer(ceil(1e3 * w->conflict->best)));
+    }
+    (void)snprintf(w->what, sizeof(w->what), "the deadline of %s cannot be kept: at least %s is needed (proved)%s",
+                   units_format_duration(1e3 * w->conflict->available, deadline, sizeof(deadline)),
+                   units_format_duration(1e3 * w->conflict->needed, bound, sizeof(bound)), enough);
+    need(w, "deadline_ms", ceil(1e3 * w->conflict->needed));
+}
+
+static void say_deadlock(struct wording *w) {
+    (void)snprintf(w->what, sizeof(w->what),
+                   "%s waits for memory on %s that frees only after it has moved itself: a hop over a third host is "
+                   "needed",
+                   w->vm, w->host);
+    offer_exclude(w);
+}
+
+static void say(struct wording *wording) {
+    switch (wording->conflict->kind) {
+    case CONFLICT_NO_CONVERGENCE:
+        say_no_convergence(wording);
+        return;
+    case CONFLICT_DOWNTIME_BUDGET:
+        say_downtime(wording);
+        return;
+    case CONFLICT_BANDWIDTH:
+        say_bandwidth(wording);
+        return;
+    case CONFLICT_NO_PATH:
+        say_no_path(wording);
+        return;
+    case CONFLICT_NO_HOST:
+        say_no_host(wording);
+        return;
+    case CONFLICT_MEMORY:
+        say_memory(wording);
+        return;
+    case CONFLICT_CPU:
+        say_cpu(wording);
+        return;
+    case CONFLICT_RULE:
+        say_rule(wording);
+        return;
+    case CONFLICT_DEADLINE:
+        say_deadline(wording);
+        return;
+    case CONFLICT_DEADLOCK:
+        say_deadlock(wording);
+        return;
+    }
+}
+
+json_t *plan_conflict_json(const struct question *question, const struct solution_conflict *conflict) {
+    const struct fleet *fleet = question->fleet;
+    struct wording wording = {.question = question,
+                              .conflict = conflict,
+                              .vm = "the VMs together",
+                              .host = "the hosts together",
+                              .needs = json_object(),
+                              .relax = json_array()};
+    if (conflict->vm != PROBLEM_ANY) {
+        (void)snprintf(wording.vm, sizeof(wording.vm), "VM %s", fleet->vms[conflict->vm].name);
+        (void)json_object_set_new(wording.needs, "vm", json_string(fleet->vms[conflict->vm].uuid));
+    }
+    if (conflict->host != PROBLEM_ANY) {
+        (void)snprintf(wording.host, sizeof(wording.host), "host %s", fleet->hosts[conflict->host].name);
+        (void)json_object_set_new(wording.needs, "host", json_string(fleet->hosts[conflict->host].name));
+    }
+    say(&wording);
+    return json_pack("{s:s, s:o, s:o}", "what", wording.what, "needs", wording.needs, "relax", wording.relax);
+}
