@@ -45,7 +45,7 @@ struct dirty_profile {
     size_t n_bursts;   /* DIRTY_PROFILE_CURVE: oldest first */
     struct dirty_burst *bursts;
     double pages_per_s;       /* DIRTY_PROFILE_RATE */
-    double working_set_pages; /* DIRTY_PROFILE_RATE: W(t) = min(working set, rate * t) */
+    double working_set_pages; /* DIRTY_PROFILE_RATE: W(t) = min(working set, rate * t); 0: not known, no bound */
     struct dirty_curve p50;   /* DIRTY_PROFILE_QUANTILES */
     struct dirty_curve p95;   /* DIRTY_PROFILE_QUANTILES */
 };
@@ -73,6 +73,10 @@ void dirty_profile_trim(struct dirty_profile *profile, size_t n_keep);
  * gives 0. */
 double dirty_curve_pages(const struct dirty_curve *curve, double window_s, double max_pages);
 
+/* The inverse: the shortest window in which `pages` unique pages are dirtied,
+ * INFINITY where the curve never reaches them. */
+double dirty_curve_window_s(const struct dirty_curve *curve, double pages);
+
 /* The pointwise quantile `q_frac` (0..1) of W over all bursts, on the union of
  * their windows. A RATE profile gives its one curve for every q; QUANTILES the
  * p50 curve up to 0.5, the p95 curve from 0.95, linear between; NONE an
@@ -80,5 +84,6 @@ double dirty_curve_pages(const struct dirty_curve *curve, double window_s, doubl
 DC_WARN_UNUSED enum dc_status dirty_profile_quantile(const struct dirty_profile *profile, double q_frac,
                                                      struct dirty_curve *curve_out, struct dc_error *err);
 
-/* AVG of the paper: mean pages/s over a window of `window_s` (1 s is usual). */
+/* AVG of the paper: mean pages/s over a window of `window_s` (1 s is usual)
+ * and over the bursts; of QUANTILES, over the p50 curve; of NONE, 0. */
 double dirty_profile_average_rate(const struct dirty_profile *profile, double window_s);

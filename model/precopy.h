@@ -58,7 +58,8 @@ struct precopy_result {
     double stop_copy_s; /* part of the downtime in which pages move */
     double bytes;
     unsigned n_rounds; /* live rounds plus the final one */
-    bool converges;    /* false: the policy never stops by itself; times are then those at the cap */
+    bool converges;    /* false: the policy never stops by itself; the rest is then as if forced to stop at the
+                          cap, or where the rounds no longer shrink */
     size_t n_trace;    /* rounds kept in `trace`, the first PRECOPY_TRACE_ROUNDS */
     struct precopy_round trace[PRECOPY_TRACE_ROUNDS];
 };

@@ -24,13 +24,13 @@ struct precopy; /* the running simulation, model/precopy.c */
  * are ignored by it. */
 struct stop_policy {
     const struct stop_policy_class *policy; /* never NULL once set up */
-    unsigned max_rounds;                    /* xen: live rounds; qemu: cap of the simulation, 0 = default */
+    unsigned max_rounds;                    /* xen: live rounds; qemu: cap of the simulation. 0 = default */
     double target_dirty_pages;              /* xen: a live round of fewer pages is the last */
     double max_factor;                      /* xen-legacy: memory sent over memory size */
     double gfn_count;                       /* xen: guest frames incl. holes; 0 = the VM's pages */
     double downtime_limit_ms;               /* qemu */
-    double max_bandwidth_bytes_per_s;       /* qemu: its own cap on live rounds; 0 = none */
-    bool auto_converge;                     /* qemu */
+    double max_bandwidth_bytes_per_s;       /* qemu: its own cap on live rounds, not on the stop; 0 = none */
+    bool auto_converge;                     /* qemu; simulated without the throttling: a verdict on the safe side */
 };
 
 struct stop_policy_class {
@@ -39,6 +39,8 @@ struct stop_policy_class {
     double page_wire_bytes;      /* a normal page with its header */
     double zero_page_wire_bytes; /* a zero page; equal to page_wire_bytes where zero pages are not elided */
     double hole_wire_bytes;      /* a guest frame without memory, first round only */
+    double batch_wire_bytes;     /* the header of a batch; 0 where pages travel singly */
+    unsigned batch_frames;       /* frames in a full batch */
     struct stop_policy defaults;
     /* Runs the live rounds from the first page to the moment the guest is
      * stopped; see model/precopy.c for the state it works on. */

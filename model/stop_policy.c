@@ -1,0 +1,62 @@
+/*
+ * The table of stop policies. A new one is a row here and a function that
+ * runs its live rounds (policy_*.c).
+ */
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "model/stop_policy.h"
+
+#include "model/precopy_state.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct stop_policy_class POLICIES[] = {
+    {
+        .name = "xen-v2",
+        .summary = "Xen 4.6 to today: at most 5 live rounds, or one of fewer than 50 pages",
+        .page_wire_bytes = 4096 + 8,
+        .zero_page_wire_bytes = 4096 + 8,
+        .hole_wire_bytes = 8,
+        .batch_wire_bytes = 16,
+        .batch_frames = 1024,
+        .defaults = {.policy = &POLICIES[0], .max_rounds = 5, .target_dirty_pages = 50},
+        .run_live_rounds = policy_xen_v2_run,
+    },
+    {
+        .name = "qemu",
+        .summary = "QEMU/KVM: stops when what is left fits the downtime limit; may never converge",
+        .page_wire_bytes = 4096 + 8,
+        .zero_page_wire_bytes = 9,
+        .defaults = {.policy = &POLICIES[1], .max_rounds = 2000, .downtime_limit_ms = 300},
+        .run_live_rounds = policy_qemu_run,
+    },
+};
+
+enum { N_POLICIES = sizeof(POLICIES) / sizeof(POLICIES[0]) };
+
+const struct stop_policy_class *stop_policy_at(size_t i) {
+    return i < N_POLICIES ? &POLICIES[i] : NULL;
+}
+
+const struct stop_policy_class *stop_policy_find(const char *name) {
+    for (size_t i = 0; i < N_POLICIES; i++) {
+        if (strcmp(POLICIES[i].name, name) == 0)
+            return &POLICIES[i];
+    }
+    return NULL;
+}
+
+enum dc_status stop_policy_init(struct stop_policy *policy_out, const char *name, struct dc_error *err) {
+    const struct stop_policy_class *policy = stop_policy_find(name);
+    if (policy != NULL) {
+        *policy_out = policy->defaults;
+        return DC_OK;
+    }
+    *policy_out = (struct stop_policy){0};
+    char known[128] = "";
+    for (size_t i = 0; i < N_POLICIES; i++) {
+        const size_t used = strlen(known);
+        (void)snprintf(known + used, sizeof(known) - used, "%s%s", i == 0 ? "" : ", ", POLICIES[i].name);
+    }
+    return error_set(err, DC_ENOTFOUND, "no stop policy called \"%.64s\"; expected one of %s", name, known);
+}
