@@ -1,0 +1,62 @@
+/* Question, solver, plan: the one way from a fleet and a goal to a plan. */
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "planner/answer.h"
+
+#include "planner/plan_build.h"
+#include "planner/question.h"
+#include "proto/digest.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ID_DIGITS = 16 };
+
+/* The first digits of a digest over fleet, goal (with seed and limits) and version. */
+static enum dc_status set_id(struct plan *plan, struct dc_error *err) {
+    char *goal_text = json_dumps(plan->goal, JSON_COMPACT);
+    char *all = NULL;
+    char digest[DIGEST_TEXT_BYTES];
+    enum dc_status rc = DC_OK;
+    if (goal_text == NULL || asprintf(&all, "%s\n%s\n%s", plan->fleet_digest, goal_text, DECAMP_VERSION) < 0) {
+        all = NULL;
+        rc = error_set_nomem(err);
+        goto out;
+    }
+    digest_sha256_text(all, strlen(all), digest);
+    plan->id = strndup(digest + strlen("sha256:"), ID_DIGITS);
+    if (plan->id == NULL)
+        rc = error_set_nomem(err);
+out:
+    free(all);
+    free(goal_text);
+    return rc;
+}
+
+static enum dc_status solve_question(const struct question *question, const struct solve_options *options,
+                                     struct solution *solution_out, struct dc_error *err) {
+    struct solve_options own = options != NULL ? *options : (struct solve_options){0};
+    own.seed = question->goal->seed;
+    own.time_limit_s = question->goal->time_limit_ms / 1e3;
+    return solve(&question->problem, &own, solution_out, err);
+}
+
+enum dc_status answer(const struct fleet *fleet, const struct goal *goal, const struct solve_options *options,
+                      struct plan *plan_out, struct dc_error *err) {
+    *plan_out = (struct plan){0};
+    struct question question;
+    struct solution solution = {0};
+    enum dc_status rc = question_init(fleet, goal, &question, err);
+    if (rc != DC_OK)
+        return rc;
+    rc = solve_question(&question, options, &solution, err);
+    if (rc == DC_OK)
+        rc = plan_build(&question, &solution, plan_out, err);
+    if (rc == DC_OK)
+        rc = set_id(plan_out, err);
+    if (rc != DC_OK)
+        plan_doc_dispose(plan_out);
+    solution_dispose(&solution);
+    question_dispose(&question);
+    return rc;
+}
