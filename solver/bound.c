@@ -1,0 +1,170 @@
+/*
+ * LB1 in closed form, LB2 by the rack LP.
+ *
+ * LB1 of an arc that all paths of some VMs take: nothing flows before the first of them is set up,
+ * nothing after the last page but its hand-over, so
+ *     min pre + sum volume / capacity + min post.
+ * Of a host with k slots (or of the plan's own limit): sum of durations / k.
+ */
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "solver/bound.h"
+
+#include "solver/candidates.h"
+#include "solver/placement_lp.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+static const double lp_tolerance = 1e-6; /* relative; the simplex stops within 1e-7 */
+
+struct arc_sum {
+    double volume_bytes, pre_s, post_s;
+};
+
+static void keep_larger(struct solution_bound *best, const struct solution_bound *bound) {
+    if (bound->value_s > best->value_s)
+        *best = *bound;
+}
+
+static double least_duration(const struct candidates *candidates, size_t mover) {
+    double least_s = INFINITY;
+    for (size_t i = candidates->begin[mover]; i < candidates->begin[mover + 1]; i++)
+        least_s = fmin(least_s, candidates->items[i].duration_s);
+    return least_s;
+}
+
+static double least_volume(const struct candidates *candidates, size_t mover) {
+    double least_bytes = INFINITY;
+    for (size_t i = candidates->begin[mover]; i < candidates->begin[mover + 1]; i++)
+        least_bytes = fmin(least_bytes, candidates->items[i].volume_bytes);
+    return least_bytes;
+}
+
+static enum dc_status bound_arcs(const struct problem *problem, enum problem_quantile quantile,
+                                 const struct candidates *candidates, struct solution_bound *best,
+                                 struct dc_error *err) {
+    struct arc_sum *sums = calloc(problem->n_arcs + 1, sizeof *sums);
+    if (sums == NULL)
+        return error_set_nomem(err);
+    for (size_t arc = 0; arc < problem->n_arcs; arc++)
+        sums[arc] = (struct arc_sum){0, INFINITY, INFINITY};
+    for (size_t mover = 0; mover < candidates->n_movers; mover++) {
+        const struct problem_cost *cost = &problem->vms[candidates->vm[mover]].cost[quantile];
+        for (size_t i = candidates->common_begin[mover]; i < candidates->common_begin[mover + 1]; i++) {
+            struct arc_sum *sum = &sums[candidates->common_arcs[i]];
+            sum->volume_bytes += least_volume(candidates, mover);
+            sum->pre_s = fmin(sum->pre_s, cost->pre_s);
+            sum->post_s = fmin(sum->post_s, cost->post_s);
+        }
+    }
+    for (size_t arc = 0; arc < problem->n_arcs; arc++) {
+        if (isinf(sums[arc].pre_s))
+            continue;
+        struct solution_bound bound = {.kind = SOLUTION_BOUND_ARC,
+                                       .index = arc,
+                                       .setup_s = sums[arc].pre_s,
+                                       .volume_bytes = sums[arc].volume_bytes,
+                                       .capacity_bytes_per_s = problem->arcs[arc].capacity_bytes_per_s,
+                                       .tail_s = sums[arc].post_s};
+        bound.value_s = bound.setup_s + bound.volume_bytes / bound.capacity_bytes_per_s + bound.tail_s;
+        keep_larger(best, &bound);
+    }
+    free(sums);
+    return DC_OK;
+}
+
+static void bound_vms(const struct candidates *candidates, struct solution_bound *best) {
+    for (size_t mover = 0; mover < candidates->n_movers; mover++) {
+        if (candidates->begin[mover] == candidates->begin[mover + 1])
+            continue;
+        struct solution_bound bound = {
+            .kind = SOLUTION_BOUND_VM, .index = candidates->vm[mover], .value_s = least_duration(candidates, mover)};
+        keep_larger(best, &bound);
+    }
+}
+
+static void bound_slots(struct solution_bound *best, size_t index, double work_s, unsigned slots) {
+    if (slots == 0)
+        return;
+    struct solution_bound bound = {
+        .kind = SOLUTION_BOUND_HOST, .index = index, .value_s = work_s / slots, .work_s = work_s, .slots = slots};
+    keep_larger(best, &bound);
+}
+
+/* A migration occupies its source and, where only one is left, its destination. */
+static enum dc_status bound_hosts(const struct problem *problem, const struct candidates *candidates,
+                                  struct solution_bound *best, struct dc_error *err) {
+    double *work_s = calloc(problem->n_hosts + 1, sizeof *work_s);
+    if (work_s == NULL)
+        return error_set_nomem(err);
+    double total_s = 0;
+    for (size_t mover = 0; mover < candidates->n_movers; mover++) {
+        size_t begin = candidates->begin[mover], n = candidates->begin[mover + 1] - begin;
+        if (n == 0)
+            continue;
+        double duration_s = least_duration(candidates, mover);
+        work_s[problem->vms[candidates->vm[mover]].host] += duration_s;
+        if (n == 1)
+            work_s[candidates->items[begin].host] += duration_s;
+        total_s += duration_s;
+    }
+    for (size_t host = 0; host < problem->n_hosts; host++)
+        bound_slots(best, host, work_s[host], problem->hosts[host].max_migrations);
+    bound_slots(best, SIZE_MAX, total_s, problem->max_parallel);
+    free(work_s);
+    return DC_OK;
+}
+
+static enum dc_status closed_form(const struct problem *problem, enum problem_quantile quantile,
+                                  const struct candidates *candidates, struct solution_bound *best,
+                                  struct dc_error *err) {
+    *best = (struct solution_bound){.kind = SOLUTION_BOUND_NONE};
+    enum dc_status rc = bound_arcs(problem, quantile, candidates, best, err);
+    bound_vms(candidates, best);
+    if (rc == DC_OK)
+        rc = bound_hosts(problem, candidates, best, err);
+    return rc;
+}
+
+enum dc_status bound_closed_form(const struct problem *problem, enum problem_quantile quantile, const bool *skip,
+                                 struct solution_bound *bound_out, struct dc_error *err) {
+    *bound_out = (struct solution_bound){.kind = SOLUTION_BOUND_NONE};
+    struct candidates candidates;
+    enum dc_status rc = candidates_find(problem, quantile, skip, &candidates, err);
+    if (rc == DC_OK)
+        rc = closed_form(problem, quantile, &candidates, bound_out, err);
+    candidates_dispose(&candidates);
+    return rc;
+}
+
+enum dc_status bound_placement(const struct problem *problem, enum problem_quantile quantile, const bool *skip,
+                               const struct milp_limits *limits, struct solution_bound *bound_out,
+                               struct dc_error *err) {
+    *bound_out = (struct solution_bound){.kind = SOLUTION_BOUND_NONE};
+    struct placement_lp lp = {0};
+    struct candidates candidates;
+    struct solution_bound closed;
+    enum dc_status rc = candidates_find(problem, quantile, skip, &candidates, err);
+    if (rc == DC_OK)
+        rc = closed_form(problem, quantile, &candidates, &closed, err);
+    if (rc != DC_OK)
+        goto out;
+    struct dc_error lp_err = DC_ERROR_NONE;
+    rc = placement_lp_solve(problem, quantile, &candidates, closed.value_s, limits, &lp, &lp_err);
+    if (rc != DC_OK && rc != DC_ESOLVER) {
+        error_set(err, rc, "%s", error_text(&lp_err));
+        goto out;
+    }
+    if (rc == DC_OK && lp.solved) {
+        *bound_out = closed;
+        double value_s = lp.value_s * (1 - lp_tolerance);
+        if (value_s > closed.value_s)
+            *bound_out = (struct solution_bound){.kind = SOLUTION_BOUND_PLACEMENT, .value_s = value_s};
+    }
+    rc = DC_OK;
+out:
+    placement_lp_dispose(&lp);
+    candidates_dispose(&candidates);
+    return rc;
+}
