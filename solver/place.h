@@ -15,7 +15,9 @@
 
 /* `to[n_vms]` (the caller's) gets each moving VM's destination, and its present
  * host for the others. VMs that cannot be placed get PROBLEM_ANY and a conflict
- * is added to `solution`. By GLPK (assignment MILP where small, LP and rounding
+ * is added to `solution`; they are taken to stay where they are. VMs that `solution` holds a conflict of already
+ * are not placed and get no second one. Destinations that the problem gives are checked (end state) and kept.
+ * `limits` cuts the solver off earlier than place() itself would. By GLPK (assignment MILP where small, LP and rounding
  * with repair where not), by greedy where that fails. Solver failures are
  * survived (greedy), not reported. */
 DC_WARN_UNUSED enum dc_status place(const struct problem *problem, const struct milp_limits *limits, uint64_t seed,
