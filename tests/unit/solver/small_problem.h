@@ -104,9 +104,10 @@ static inline struct problem small_evacuation(uint64_t seed, size_t n_hosts, siz
     double memory_gb = 8.0 * (double)n_movers / (double)n_sources + 16;
     size_t n_stay = 3 * (n_hosts - n_sources);
     struct problem problem = small_network(n_hosts, n_movers + n_stay, n_racks, memory_gb, 1.17, 4.7);
-    for (size_t vm = 0; vm < n_movers; vm++)
-        small_set_vm(&problem, vm, vm % n_sources, (double)(1u << small_random(&seed) % 4), true,
-                     small_uniform(&seed, 0.001, 0.03));
+    for (size_t vm = 0; vm < n_movers; vm++) { /* one draw a statement: the order of arguments is not fixed */
+        double vm_gb = (double)(1u << small_random(&seed) % 4);
+        small_set_vm(&problem, vm, vm % n_sources, vm_gb, true, small_uniform(&seed, 0.001, 0.03));
+    }
     for (size_t i = 0; i < n_stay; i++)
         small_set_vm(&problem, n_movers + i, n_sources + i % (n_hosts - n_sources),
                      memory_gb * fill_frac / 3 * small_uniform(&seed, 0.8, 1.1), false, 0);
