@@ -20,12 +20,26 @@ enum {
     MSG_PROTOCOL_MAX = 1,
     MSG_MAX_BYTES = 1 << 20, /* of the map; larger messages are refused */
     MSG_MAX_DEPTH = 8,
+    MSG_MAX_KEYS = 64, /* of one map */
     MSG_MAX_NAME_BYTES = 255,
+    MSG_MAX_LINE_BYTES = 1023, /* of a text for people */
     MSG_MAX_VMS = 4096,        /* in one SNAPSHOT */
     MSG_MAX_POINTS = 64,       /* of a grid or curve */
     MSG_MAX_PREDICTIONS = 256, /* in one PRED */
+    MSG_MAX_FEATURES = 512,    /* of one host or VM */
+    MSG_MAX_DISKS = 64,        /* of one VM */
+    MSG_MAX_CAPABILITIES = 32,
+    MSG_MAX_ROUNDS = 10000,
+    MSG_MAX_PROTOCOL = 65535,
+    MSG_MAX_CREDIT = 1000000,
+    MSG_MIN_STATUS_INTERVAL_MS = 100,
+    MSG_MAX_STATUS_INTERVAL_MS = 3600 * 1000,
+    MSG_MAX_HOLD_MS = 24 * 3600 * 1000,
     MSG_UUID_BYTES = 37,
 };
+
+/* No number is larger: every whole one up to here is exact as a double. */
+#define MSG_MAX_NUMBER (INT64_C(1) << 53)
 
 #define MSG_KIND_MAP(X)                   \
     X(HELLO, 1) /* agent -> planner */    \

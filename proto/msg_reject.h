@@ -1,6 +1,6 @@
 /*
- * REJECT, planner -> agent: why a HELLO was not accepted; the agent backs off and
- * tries again.
+ * REJECT, planner -> agent: why a HELLO was not accepted, or why the planner no longer
+ * listens; the agent backs off and tries again.
  */
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
@@ -9,7 +9,7 @@
 
 struct msg_reject {
     char *reason;                        /* for people */
-    char *code;                          /* "version", "host", "duplicate" */
+    char *code;                          /* "version", "host", "duplicate", "malformed" */
     unsigned protocol_min, protocol_max; /* what the planner speaks */
 };
 

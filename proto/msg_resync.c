@@ -1,0 +1,31 @@
+/* RESYNC: start over. */
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "proto/msg_resync.h"
+
+#include "proto/msg_reader.h"
+#include "proto/msg_writer.h"
+
+#include <stdlib.h>
+
+enum dc_status msg_resync_write(const struct msg_resync *msg, struct msg_buffer *buffer, struct dc_error *err) {
+    struct msg_writer writer;
+    msg_writer_init(&writer, buffer);
+    msg_writer_line(&writer, "reason", msg->reason);
+    return msg_writer_finish(&writer, err);
+}
+
+enum dc_status msg_resync_read(const void *bytes, size_t n_bytes, struct msg_resync *msg_out, struct dc_error *err) {
+    struct msg_reader reader;
+    const struct msg_map map = msg_reader_open(&reader, bytes, n_bytes);
+    *msg_out = (struct msg_resync){0};
+    msg_out->reason = msg_reader_line(&map, "reason");
+    const enum dc_status rc = msg_reader_close(&reader, err);
+    if (rc != DC_OK)
+        msg_resync_dispose(msg_out);
+    return rc;
+}
+
+void msg_resync_dispose(struct msg_resync *msg) {
+    free(msg->reason);
+    *msg = (struct msg_resync){0};
+}
