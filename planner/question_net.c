@@ -14,6 +14,10 @@ static void add_arc(struct problem *problem, size_t from, size_t to, size_t link
         .from_node = from, .to_node = to, .link = link, .capacity_bytes_per_s = capacity_bytes_per_s};
 }
 
+static double usable_bytes_per_s(const struct fleet_link *link) {
+    return link->capacity_bytes_per_s * link->goodput_frac - link->background_bytes_per_s;
+}
+
 enum dc_status question_net_build(struct question *question, struct dc_error *err) {
     const struct fleet *fleet = question->fleet;
     struct problem *problem = &question->problem;
@@ -23,7 +27,7 @@ enum dc_status question_net_build(struct question *question, struct dc_error *er
         return error_set_nomem(err);
     for (size_t i = 0; i < fleet->n_links; i++) {
         const struct fleet_link *link = &fleet->links[i];
-        const double usable = link->capacity_bytes_per_s * link->goodput_frac - link->background_bytes_per_s;
+        const double usable = usable_bytes_per_s(link);
         if (usable < 1) {
             if (question_warn(question, err, "link %s has no capacity left for migrations: it is not used",
                               link->name) != DC_OK)
@@ -56,4 +60,16 @@ double question_net_best_bandwidth(const struct problem *problem, size_t host) {
             in_bytes_per_s = fmax(in_bytes_per_s, arc->capacity_bytes_per_s);
     }
     return fmin(out_bytes_per_s, in_bytes_per_s);
+}
+
+double question_net_nic(const struct fleet *fleet, size_t host) {
+    double best_bytes_per_s = 0;
+    for (size_t i = 0; i < fleet->n_links; i++) {
+        const struct fleet_link *link = &fleet->links[i];
+        for (size_t end = 0; end < 2; end++) {
+            if (!link->between[end].is_switch && link->between[end].index == host)
+                best_bytes_per_s = fmax(best_bytes_per_s, usable_bytes_per_s(link));
+        }
+    }
+    return best_bytes_per_s;
 }

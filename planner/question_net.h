@@ -15,3 +15,6 @@ DC_WARN_UNUSED enum dc_status question_net_build(struct question *question, stru
 /* The most bandwidth that `host` can send, and that any receiving host can take: an upper
  * limit of every path from it, known before routes are. */
 double question_net_best_bandwidth(const struct problem *problem, size_t host);
+
+/* The usable bandwidth of the host's best link; 0 without one. */
+double question_net_nic(const struct fleet *fleet, size_t host);

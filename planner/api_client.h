@@ -1,0 +1,35 @@
+/*
+ * Asking the daemon: HTTP with JSON over its Unix socket, by libcurl.
+ *
+ * In:  the socket's path and a question. Out: the body of a good answer, or
+ *      the daemon's error as if it had happened here.
+ */
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "base/error.h"
+
+#include <stdatomic.h>
+#include <stddef.h>
+
+struct api_reply {
+    char *body; /* heap, with a NUL past its end */
+    size_t n_bytes;
+};
+
+void api_reply_dispose(struct api_reply *reply);
+
+/* DC_EUNREACHABLE where nobody answers on the socket. What the daemon answers
+ * with an error comes back as the status and text it names. On failure
+ * `*reply_out` is empty. */
+DC_WARN_UNUSED enum dc_status api_client_fleet(const char *socket_path, struct api_reply *reply_out,
+                                               struct dc_error *err);
+
+/* The plan for a goal (JSON text). Waits as long as the daemon thinks; a true `*cancel` (NULL: never) ends
+ * the wait with DC_ECANCELED. */
+DC_WARN_UNUSED enum dc_status api_client_plan(const char *socket_path, const char *goal_text, const atomic_bool *cancel,
+                                              struct api_reply *reply_out, struct dc_error *err);
+
+/* A plan made before, by its id. */
+DC_WARN_UNUSED enum dc_status api_client_plan_by_id(const char *socket_path, const char *id,
+                                                    struct api_reply *reply_out, struct dc_error *err);

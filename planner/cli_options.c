@@ -1,0 +1,221 @@
+/* One table of options; a verb sees those of its groups. */
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "planner/cli_options.h"
+
+#include "base/units.h"
+#include "base/vec.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char default_socket_path[] = "/run/decamp/planner.sock";
+
+enum option_key {
+    KEY_OUTPUT = 'o',
+    KEY_QUIET = 'q',
+    KEY_VERBOSE = 'v',
+    KEY_FLEET = 256,
+    KEY_SOCKET,
+    KEY_OUT,
+    KEY_DEADLINE,
+    KEY_MAX_DOWNTIME,
+    KEY_EXCLUDE,
+    KEY_MAX_PARALLEL,
+    KEY_TIME_LIMIT,
+    KEY_SEED,
+    KEY_MOVES,
+    KEY_BANDWIDTH,
+    KEY_FROM_PREDICTION,
+    KEY_DIR,
+    KEY_AGENT,
+};
+
+static const struct {
+    unsigned group; /* 0: every verb */
+    struct argp_option option;
+} options[] = {
+    {CLI_FLEET,
+     {"fleet", KEY_FLEET, "FILE", 0, "Ask about the fleet document FILE (- is standard input), not the daemon", 1}},
+    {CLI_FLEET,
+     {"socket", KEY_SOCKET, "PATH", 0, "The daemon's socket (default $DECAMP_SOCKET or /run/decamp/planner.sock)", 1}},
+    {CLI_MOVES, {"moves", KEY_MOVES, "FILE", 0, "The moves document: which VM goes where", 2}},
+    {CLI_LIMITS, {"deadline", KEY_DEADLINE, "TIME", 0, "All must be done within TIME, such as 30m", 2}},
+    {CLI_LIMITS, {"max-downtime", KEY_MAX_DOWNTIME, "TIME", 0, "No VM may be down for longer, such as 500ms", 2}},
+    {CLI_LIMITS, {"exclude", KEY_EXCLUDE, "NAME", 0, "This host receives nothing, or this VM stays (repeatable)", 2}},
+    {CLI_LIMITS, {"max-parallel", KEY_MAX_PARALLEL, "N", 0, "At most N migrations at once", 2}},
+    {CLI_LIMITS, {"time-limit", KEY_TIME_LIMIT, "TIME", 0, "Search no longer than TIME (default 10s)", 2}},
+    {CLI_LIMITS, {"seed", KEY_SEED, "N", 0, "Seed of the search (default 1): same input, same seed, same plan", 2}},
+    {CLI_PREDICT, {"bandwidth", KEY_BANDWIDTH, "RATE", 0, "Predict at RATE, such as 1Gbit/s (repeatable)", 2}},
+    {CLI_PREDICT,
+     {"from-prediction", KEY_FROM_PREDICTION, NULL, 0, "Use what the agent published even where there is a profile",
+      2}},
+    {CLI_DIR, {"dir", KEY_DIR, "DIR", 0, "Write the keys to DIR (default: the current folder)", 2}},
+    {CLI_AGENT, {"agent", KEY_AGENT, "FILE", 0, "Check this agent configuration too, by decamp-agent", 2}},
+    {CLI_FORMAT, {"output", KEY_OUTPUT, "table|wide|json", 0, "Format of the result (default table)", 3}},
+    {CLI_OUT, {"out", KEY_OUT, "FILE", 0, "Write the result to FILE, replacing it at once", 3}},
+    {0, {"quiet", KEY_QUIET, NULL, 0, "Say nothing on standard error but errors", 4}},
+    {0, {"verbose", KEY_VERBOSE, NULL, 0, "Say more on standard error", 4}},
+};
+
+enum { N_OPTIONS = sizeof(options) / sizeof(options[0]) };
+
+struct parsing {
+    const struct cli_verb *verb;
+    struct cli *cli;
+};
+
+static bool names_add(struct cli_names *names, const char *name) {
+    if (!vec_reserve((void **)&names->items, &names->capacity, names->n + 1, sizeof(*names->items)))
+        return false;
+    names->items[names->n++] = name;
+    return true;
+}
+
+static void parse_format(struct cli *cli, const char *text, struct argp_state *state) {
+    static const char *const formats[] = {[CLI_TABLE] = "table", [CLI_WIDE] = "wide", [CLI_JSON] = "json"};
+    for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+        if (strcmp(text, formats[i]) == 0) {
+            cli->format = (enum cli_format)i;
+            return;
+        }
+    }
+    argp_error(state, "-o: expected table, wide or json, got %s", text);
+}
+
+/* Ends the process on a bad number, as argp_error does. */
+static uint64_t parse_integer(const char *option, const char *text, uint64_t min, uint64_t max,
+                              struct argp_state *state) {
+    char *end = NULL;
+    errno = 0;
+    const unsigned long long number = strtoull(text, &end, 10);
+    if (end == text || *end != '\0' || errno != 0 || text[0] == '-' || number < min || number > max)
+        argp_error(state, "%s: expected a number from %llu to %llu, got %s", option, (unsigned long long)min,
+                   (unsigned long long)max, text);
+    return number;
+}
+
+static double parse_duration(const char *option, const char *text, struct argp_state *state) {
+    struct dc_error err = DC_ERROR_NONE;
+    double ms = 0;
+    if (units_parse_duration(text, &ms, &err) != DC_OK)
+        argp_error(state, "%s: %s", option, error_text(&err));
+    if (ms < 1)
+        argp_error(state, "%s: expected at least 1ms, got %s", option, text);
+    return ms;
+}
+
+static error_t add_bandwidth(struct cli *cli, const char *text, struct argp_state *state) {
+    struct dc_error err = DC_ERROR_NONE;
+    double rate = 0;
+    if (units_parse_rate(text, &rate, &err) != DC_OK)
+        argp_error(state, "--bandwidth: %s", error_text(&err));
+    if (rate < 1)
+        argp_error(state, "--bandwidth: expected more than nothing, got %s", text);
+    if (!vec_reserve((void **)&cli->bandwidths_bytes_per_s, &cli->bandwidths_capacity, cli->n_bandwidths + 1,
+                     sizeof(rate)))
+        return ENOMEM;
+    cli->bandwidths_bytes_per_s[cli->n_bandwidths++] = rate;
+    return 0;
+}
+
+static error_t parse_limit(int key, char *text, struct argp_state *state, struct cli *cli) {
+    switch (key) {
+    case KEY_DEADLINE:
+        cli->deadline_ms = parse_duration("--deadline", text, state);
+        return 0;
+    case KEY_MAX_DOWNTIME:
+        cli->max_downtime_ms = parse_duration("--max-downtime", text, state);
+        return 0;
+    case KEY_TIME_LIMIT:
+        cli->time_limit_ms = parse_duration("--time-limit", text, state);
+        return 0;
+    case KEY_MAX_PARALLEL:
+        cli->max_parallel = (unsigned)parse_integer("--max-parallel", text, 1, 1000000, state);
+        return 0;
+    case KEY_SEED:
+        cli->seed = parse_integer("--seed", text, 0, UINT64_C(1) << 53, state);
+        cli->has_seed = true;
+        return 0;
+    case KEY_EXCLUDE:
+        return names_add(&cli->exclude, text) ? 0 : ENOMEM;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static error_t parse_one(int key, char *text, struct argp_state *state) {
+    const struct parsing *parsing = state->input;
+    struct cli *cli = parsing->cli;
+    switch (key) {
+    case KEY_OUTPUT:
+        parse_format(cli, text, state);
+        return 0;
+    case KEY_QUIET:
+        cli->quiet = true;
+        return 0;
+    case KEY_VERBOSE:
+        cli->verbose = true;
+        return 0;
+    case KEY_FLEET:
+        cli->fleet_path = text;
+        return 0;
+    case KEY_SOCKET:
+        cli->socket_path = text;
+        return 0;
+    case KEY_OUT:
+        cli->out_path = text;
+        return 0;
+    case KEY_MOVES:
+        cli->moves_path = text;
+        return 0;
+    case KEY_DIR:
+        cli->dir_path = text;
+        return 0;
+    case KEY_AGENT:
+        cli->agent_path = text;
+        return 0;
+    case KEY_BANDWIDTH:
+        return add_bandwidth(cli, text, state);
+    case KEY_FROM_PREDICTION:
+        cli->from_prediction = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        return names_add(&cli->arguments, text) ? 0 : ENOMEM;
+    case ARGP_KEY_END:
+        if (cli->arguments.n < parsing->verb->min_arguments || cli->arguments.n > parsing->verb->max_arguments)
+            argp_error(state, "expected %s",
+                       parsing->verb->arguments[0] != '\0' ? parsing->verb->arguments : "no arguments");
+        return 0;
+    default:
+        return parse_limit(key, text, state, cli);
+    }
+}
+
+enum dc_status cli_options_parse(const struct cli_verb *verb, int argc, char **argv, struct cli *cli_out,
+                                 struct dc_error *err) {
+    struct argp_option own[N_OPTIONS + 1] = {{0}};
+    size_t n = 0;
+    for (size_t i = 0; i < N_OPTIONS; i++) {
+        if (options[i].group == 0 || (verb->groups & options[i].group) != 0)
+            own[n++] = options[i].option;
+    }
+    const char *from_environment = getenv("DECAMP_SOCKET");
+    *cli_out = (struct cli){.socket_path = from_environment != NULL ? from_environment : default_socket_path};
+    struct parsing parsing = {.verb = verb, .cli = cli_out};
+    const struct argp argp = {.options = own, .parser = parse_one, .args_doc = verb->arguments, .doc = verb->summary};
+    argp_err_exit_status = CLI_EXIT_USAGE;
+    const error_t r = argp_parse(&argp, argc, argv, 0, NULL, &parsing);
+    if (r == 0)
+        return DC_OK;
+    cli_options_dispose(cli_out);
+    return error_set_errno(err, r, "cannot parse the command line");
+}
+
+void cli_options_dispose(struct cli *cli) {
+    free(cli->bandwidths_bytes_per_s);
+    free(cli->exclude.items);
+    free(cli->arguments.items);
+    *cli = (struct cli){0};
+}

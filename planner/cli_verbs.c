@@ -1,0 +1,22 @@
+/* The verbs of decamp, in the order of its help. */
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "planner/cmd.h"
+
+#include <stdint.h>
+
+enum { PLAN_GROUPS = CLI_FLEET | CLI_FORMAT | CLI_OUT | CLI_LIMITS, READ_GROUPS = CLI_FLEET | CLI_FORMAT | CLI_OUT };
+
+const struct cli_verb cli_verbs[] = {
+    {"evacuate", "HOST...", "Plan how to empty hosts", PLAN_GROUPS, 1, SIZE_MAX, cmd_evacuate},
+    {"schedule", "--moves FILE", "Plan moves with chosen destinations", PLAN_GROUPS | CLI_MOVES, 0, 0, cmd_schedule},
+    {"predict", "[VM]", "Say what one migration costs, per bandwidth", READ_GROUPS | CLI_PREDICT, 0, 1, cmd_predict},
+    {"verify", "PLAN", "Replay a plan against the fleet and say what breaks", READ_GROUPS, 1, 1, cmd_verify},
+    {"show", "PLAN", "Print a plan (a file, or an id the daemon knows)", READ_GROUPS, 1, 1, cmd_show},
+    {"hosts", "", "List the hosts", READ_GROUPS, 0, 0, cmd_hosts},
+    {"vms", "[HOST]", "List the VMs", READ_GROUPS, 0, 1, cmd_vms},
+    {"snapshot", "", "Write the fleet document", CLI_FLEET | CLI_OUT, 0, 0, cmd_snapshot},
+    {"keys", "new NAME | allow FILE HOST PUBFILE", "Make a key pair, or allow a key to speak for a host", CLI_DIR, 2, 4,
+     cmd_keys},
+    {"check-config", "FILE", "Check the configuration of a planner", CLI_AGENT, 0, 1, cmd_check_config},
+    {0},
+};

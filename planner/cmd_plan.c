@@ -1,0 +1,114 @@
+/* Planning offline (the solver runs here, with progress on a terminal) and online (the
+ * daemon runs it). */
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "planner/cmd_plan.h"
+
+#include "base/units.h"
+#include "planner/answer.h"
+#include "planner/api_client.h"
+#include "planner/interrupt.h"
+#include "planner/plan_table.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static enum dc_status set_limits(const struct cli *cli, struct goal *goal, struct dc_error *err) {
+    goal->deadline_ms = cli->deadline_ms;
+    goal->max_downtime_ms = cli->max_downtime_ms;
+    goal->max_parallel = cli->max_parallel;
+    if (cli->has_seed)
+        goal->seed = cli->seed;
+    if (cli->time_limit_ms > 0)
+        goal->time_limit_ms = cli->time_limit_ms;
+    goal->exclude = calloc(cli->exclude.n + 1, sizeof(*goal->exclude));
+    if (goal->exclude == NULL)
+        return error_set_nomem(err);
+    for (size_t i = 0; i < cli->exclude.n; i++) {
+        goal->exclude[i] = strdup(cli->exclude.items[i]);
+        if (goal->exclude[i] == NULL)
+            return error_set_nomem(err);
+        goal->n_exclude++;
+    }
+    return DC_OK;
+}
+
+static void show_progress(void *context, const struct solve_progress *progress) {
+    char makespan[UNITS_TEXT_BYTES];
+    (void)context;
+    (void)fprintf(stderr, "\r%.1f s: makespan %s, gap %.2f %% \033[K", progress->elapsed_s,
+                  units_format_duration(1e3 * progress->makespan_s, makespan, sizeof(makespan)),
+                  100 * progress->gap_frac);
+}
+
+static enum dc_status plan_offline(const struct cli *cli, const struct goal *goal, struct fleet *fleet,
+                                   struct plan *plan_out, struct dc_error *err) {
+    const bool terminal = !cli->quiet && isatty(STDERR_FILENO) == 1;
+    const struct solve_options options = {.cancel = interrupt_watch(), .on_progress = terminal ? show_progress : NULL};
+    enum dc_status rc = fleet_doc_read_file(cli->fleet_path, fleet, err);
+    if (rc == DC_OK)
+        rc = answer(fleet, goal, &options, plan_out, err);
+    if (terminal)
+        (void)fputs("\r\033[K", stderr);
+    return rc;
+}
+
+static enum dc_status plan_online(const struct cli *cli, const struct goal *goal, struct fleet *fleet,
+                                  struct plan *plan_out, struct dc_error *err) {
+    json_t *json = NULL;
+    char *text = NULL;
+    struct api_reply reply = {0};
+    enum dc_status rc = goal_to_json(goal, &json, err);
+    if (rc != DC_OK)
+        goto out;
+    text = json_dumps(json, JSON_COMPACT);
+    rc = text == NULL ? error_set_nomem(err) : api_client_plan(cli->socket_path, text, interrupt_watch(), &reply, err);
+    if (rc == DC_OK)
+        rc = plan_doc_read(reply.body, reply.n_bytes, plan_out, err);
+    /* Only the memory column comes from the fleet: a plan without it is a plan. */
+    if (rc == DC_OK && cli->format != CLI_JSON)
+        (void)!cli_load_fleet(cli, fleet, NULL);
+out:
+    api_reply_dispose(&reply);
+    free(text);
+    json_decref(json);
+    return rc;
+}
+
+enum dc_status cmd_plan_emit(const struct cli *cli, const struct plan *plan, const struct fleet *fleet,
+                             struct dc_error *err) {
+    enum dc_status rc;
+    if (cli->format == CLI_JSON) {
+        char *text = NULL;
+        rc = plan_doc_write(plan, &text, err);
+        if (rc == DC_OK)
+            rc = cli_emit(cli, text, err);
+        free(text);
+        return rc;
+    }
+    struct cli_page page;
+    rc = cli_page_open(cli, &page, err);
+    if (rc != DC_OK)
+        return rc;
+    rc = plan_table_write(plan, fleet, page.writer, err);
+    if (rc == DC_OK)
+        rc = cli_page_emit(cli, &page, err);
+    cli_page_dispose(&page);
+    return rc;
+}
+
+enum dc_status cmd_plan_run(const struct cli *cli, struct goal *goal, enum cli_exit *exit_out, struct dc_error *err) {
+    struct fleet fleet = {0};
+    struct plan plan = {0};
+    enum dc_status rc = set_limits(cli, goal, err);
+    if (rc == DC_OK)
+        rc = cli->fleet_path != NULL ? plan_offline(cli, goal, &fleet, &plan, err)
+                                     : plan_online(cli, goal, &fleet, &plan, err);
+    if (rc == DC_OK)
+        rc = cmd_plan_emit(cli, &plan, fleet.n_hosts > 0 ? &fleet : NULL, err);
+    if (rc == DC_OK && (plan.status == PLAN_PARTIAL || plan.status == PLAN_INFEASIBLE))
+        *exit_out = CLI_EXIT_INFEASIBLE;
+    plan_doc_dispose(&plan);
+    fleet_doc_dispose(&fleet);
+    return rc;
+}

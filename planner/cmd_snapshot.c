@@ -1,0 +1,29 @@
+/* decamp snapshot: the fleet document, as the daemon knows it or as a file is understood
+ * (defaults filled in). */
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "planner/api_client.h"
+#include "planner/cmd.h"
+
+#include <stdlib.h>
+
+enum dc_status cmd_snapshot(const struct cli *cli, enum cli_exit *exit_out, struct dc_error *err) {
+    (void)exit_out;
+    if (cli->fleet_path == NULL) {
+        struct api_reply reply;
+        enum dc_status rc = api_client_fleet(cli->socket_path, &reply, err);
+        if (rc == DC_OK)
+            rc = cli_emit(cli, reply.body, err);
+        api_reply_dispose(&reply);
+        return rc;
+    }
+    struct fleet fleet = {0};
+    char *text = NULL;
+    enum dc_status rc = cli_load_fleet(cli, &fleet, err);
+    if (rc == DC_OK)
+        rc = fleet_doc_write(&fleet, &text, err);
+    if (rc == DC_OK)
+        rc = cli_emit(cli, text, err);
+    free(text);
+    fleet_doc_dispose(&fleet);
+    return rc;
+}

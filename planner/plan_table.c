@@ -1,0 +1,233 @@
+/* Columns of the steps, then the summary. */
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "planner/plan_table.h"
+
+#include "base/units.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    COLUMN_ID,
+    COLUMN_VM,
+    COLUMN_ACTION,
+    COLUMN_MEMORY,
+    COLUMN_ROUTE,
+    COLUMN_START,
+    COLUMN_END,
+    COLUMN_BANDWIDTH,
+    COLUMN_MIGRATION,
+    COLUMN_DOWNTIME,
+    COLUMN_ROUNDS,
+    COLUMN_BYTES,
+    COLUMN_PATH,
+    COLUMN_AFTER,
+    N_COLUMNS,
+};
+
+static const struct writer_field columns[N_COLUMNS] = {
+    [COLUMN_ID] = {"id", "#", WRITER_COUNT, false},
+    [COLUMN_VM] = {"vm_name", "VM", WRITER_TEXT, false},
+    [COLUMN_ACTION] = {"action", "HOW", WRITER_TEXT, false},
+    [COLUMN_MEMORY] = {"memory_bytes", "MEMORY", WRITER_BYTES, false},
+    [COLUMN_ROUTE] = {"route", "FROM -> TO", WRITER_TEXT, false},
+    [COLUMN_START] = {"start_ms", "START", WRITER_CLOCK, false},
+    [COLUMN_END] = {"end_ms", "END", WRITER_CLOCK, false},
+    [COLUMN_BANDWIDTH] = {"bandwidth_bytes_per_s", "BANDWIDTH", WRITER_RATE, false},
+    [COLUMN_MIGRATION] = {"migration_ms", "MIGRATION p50/95", WRITER_QUANTILES, false},
+    [COLUMN_DOWNTIME] = {"downtime_ms", "DOWNTIME p50/95", WRITER_QUANTILES, false},
+    [COLUMN_ROUNDS] = {"rounds", "ROUNDS", WRITER_COUNT, false},
+    [COLUMN_BYTES] = {"bytes", "SENT", WRITER_BYTES, true},
+    [COLUMN_PATH] = {"path", "PATH", WRITER_TEXT, true},
+    [COLUMN_AFTER] = {"after", "AFTER", WRITER_TEXT, true},
+};
+
+/* "a -> b -> c", or NULL when out of memory; the caller frees it. */
+static char *join(char *const *words, size_t n_words, const char *separator) {
+    size_t n_bytes = 1;
+    for (size_t i = 0; i < n_words; i++)
+        n_bytes += strlen(words[i]) + strlen(separator);
+    char *text = calloc(n_bytes, 1);
+    for (size_t i = 0; text != NULL && i < n_words; i++) {
+        if (i > 0)
+            (void)strcat(text, separator);
+        (void)strcat(text, words[i]);
+    }
+    return text;
+}
+
+static char *join_ids(const unsigned *ids, size_t n_ids) {
+    enum { ID_BYTES = 12 };
+    char *text = calloc(n_ids * ID_BYTES + 1, 1);
+    size_t used = 0;
+    for (size_t i = 0; text != NULL && i < n_ids; i++)
+        used += (size_t)snprintf(text + used, ID_BYTES, "%s%u", i > 0 ? "," : "", ids[i]);
+    return text;
+}
+
+static struct writer_value memory_of(const struct fleet *fleet, const struct plan_step *step) {
+    const long vm = fleet != NULL ? fleet_doc_find_vm(fleet, step->vm) : FLEET_NO_INDEX;
+    return vm == FLEET_NO_INDEX ? WRITER_UNKNOWN : writer_number(fleet->vms[vm].memory_bytes);
+}
+
+static enum dc_status write_step(const struct plan_step *step, const struct fleet *fleet, struct writer *writer,
+                                 struct dc_error *err) {
+    struct writer_value values[N_COLUMNS] = {{0}};
+    char *ends[] = {step->from, step->to};
+    char *route = join(ends, 2, " -> ");
+    char *path = join(step->path, step->n_path, " ");
+    char *after = join_ids(step->after, step->n_after);
+    enum dc_status rc = DC_OK;
+    if (route == NULL || path == NULL || after == NULL) {
+        rc = error_set_nomem(err);
+        goto out;
+    }
+    const bool sends = step->action == PLAN_MIGRATE;
+    values[COLUMN_ID] = writer_number(step->id);
+    values[COLUMN_VM] = writer_text(step->vm_name);
+    values[COLUMN_ACTION] =
+        sends && !step->hop ? WRITER_UNKNOWN : writer_text(sends ? "hop" : plan_doc_action_text(step->action));
+    values[COLUMN_MEMORY] = memory_of(fleet, step);
+    values[COLUMN_ROUTE] = writer_text(route);
+    values[COLUMN_START] = writer_number(step->start_ms);
+    values[COLUMN_END] = writer_number(step->end_ms);
+    if (sends) {
+        values[COLUMN_BANDWIDTH] = writer_number(step->bandwidth_bytes_per_s);
+        values[COLUMN_MIGRATION] = writer_quantiles(step->migration_ms.p50, step->migration_ms.p95);
+        values[COLUMN_DOWNTIME] = writer_quantiles(step->downtime_ms.p50, step->downtime_ms.p95);
+        values[COLUMN_ROUNDS] = step->n_rounds > 0 ? writer_number(step->n_rounds) : WRITER_UNKNOWN;
+        values[COLUMN_BYTES] = writer_number(step->bytes);
+    }
+    values[COLUMN_PATH] = path[0] != '\0' ? writer_text(path) : WRITER_UNKNOWN;
+    values[COLUMN_AFTER] = after[0] != '\0' ? writer_text(after) : WRITER_UNKNOWN;
+    rc = writer_row(writer, values, err);
+out:
+    free(route);
+    free(path);
+    free(after);
+    return rc;
+}
+
+/* "link h1-nic (h1->tor1)" into `text`; false where the bound has no name. */
+static bool name_bound(const json_t *bound, char *text, size_t text_bytes) {
+    const char *kind = json_string_value(json_object_get(bound, "kind"));
+    if (kind == NULL)
+        return false;
+    const char *direction = json_string_value(json_object_get(bound, "direction"));
+    const char *name = json_string_value(json_object_get(bound, kind));
+    if (strcmp(kind, "vm") == 0)
+        name = json_string_value(json_object_get(bound, "vm_name"));
+    if (name != NULL)
+        (void)snprintf(text, text_bytes, "%s %s%s%s%s", kind, name, direction != NULL ? " (" : "",
+                       direction != NULL ? direction : "", direction != NULL ? ")" : "");
+    else if (strcmp(kind, "placement") == 0)
+        (void)snprintf(text, text_bytes, "all receiving links together");
+    else if (strcmp(kind, "step_model") == 0)
+        (void)snprintf(text, text_bytes, "the exact schedule model (memory, concurrency and links together)");
+    else
+        return false;
+    return true;
+}
+
+static double number_at(const json_t *object, const char *key) {
+    return json_number_value(json_object_get(object, key));
+}
+
+static enum dc_status write_bound(const struct plan *plan, struct writer *writer, struct dc_error *err) {
+    char name[700], value[UNITS_TEXT_BYTES];
+    if (!name_bound(plan->bound, name, sizeof(name)))
+        return writer_line(writer, err, "lower bound  none could be proved");
+    const double setup_ms = number_at(plan->bound, "setup_ms");
+    const double tail_ms = number_at(plan->bound, "tail_ms");
+    enum dc_status rc =
+        writer_line(writer, err, "lower bound  %s, gap %.2f %%",
+                    units_format_duration(plan->lower_bound_ms, value, sizeof(value)), 100 * plan->gap_frac);
+    if (rc == DC_OK && json_object_get(plan->bound, "volume_bytes") != NULL) {
+        char volume[UNITS_TEXT_BYTES], rate[UNITS_TEXT_BYTES], setup[UNITS_TEXT_BYTES], tail[UNITS_TEXT_BYTES];
+        return writer_line(writer, err, "bottleneck   %s: %s at %s, %s before and %s after it", name,
+                           units_format_bytes(number_at(plan->bound, "volume_bytes"), volume, sizeof(volume)),
+                           units_format_rate(number_at(plan->bound, "capacity_bytes_per_s"), rate, sizeof(rate)),
+                           units_format_duration(setup_ms, setup, sizeof(setup)),
+                           units_format_duration(tail_ms, tail, sizeof(tail)));
+    }
+    return rc == DC_OK ? writer_line(writer, err, "bottleneck   %s", name) : rc;
+}
+
+static enum dc_status write_totals(const struct plan *plan, struct writer *writer, struct dc_error *err) {
+    char p50[UNITS_TEXT_BYTES], p95[UNITS_TEXT_BYTES], bytes[UNITS_TEXT_BYTES], worst[UNITS_TEXT_BYTES],
+        total[UNITS_TEXT_BYTES];
+    const char *worst_name = "";
+    for (size_t i = 0; i < plan->n_steps; i++) {
+        if (plan->steps[i].downtime_ms.p95 >= plan->downtime_worst_ms)
+            worst_name = plan->steps[i].vm_name;
+    }
+    enum dc_status rc = writer_line(writer, err, "makespan     %s (p50), %s (p95)",
+                                    units_format_duration(plan->makespan_ms.p50, p50, sizeof(p50)),
+                                    units_format_duration(plan->makespan_ms.p95, p95, sizeof(p95)));
+    if (rc == DC_OK)
+        rc = write_bound(plan, writer, err);
+    if (rc == DC_OK)
+        rc = writer_line(writer, err, "sent         %s in %zu migration%s",
+                         units_format_bytes(plan->bytes, bytes, sizeof(bytes)), plan->n_steps,
+                         plan->n_steps == 1 ? "" : "s");
+    if (rc == DC_OK)
+        rc = writer_line(writer, err, "downtime     %s at worst (%s), %s in all (p95)",
+                         units_format_duration(plan->downtime_worst_ms, worst, sizeof(worst)), worst_name,
+                         units_format_duration(plan->downtime_total_ms, total, sizeof(total)));
+    return rc;
+}
+
+/* One way out of a conflict, for people. */
+static enum dc_status write_relax(const json_t *relax, struct writer *writer, struct dc_error *err) {
+    const char *change = json_string_value(json_object_get(relax, "change"));
+    const json_t *to = json_object_get(relax, "to");
+    char value[UNITS_TEXT_BYTES];
+    (void)units_format_duration(json_number_value(to), value, sizeof(value));
+    if (change == NULL)
+        return DC_OK;
+    if (strcmp(change, "exclude") == 0 && json_is_string(to))
+        return writer_line(writer, err, "             -> leave VM %s where it is (--exclude)", json_string_value(to));
+    if (strcmp(change, "deadline_ms") == 0)
+        return writer_line(writer, err, "             -> allow %s (--deadline)", value);
+    if (strcmp(change, "downtime_budget_ms") == 0)
+        return writer_line(writer, err, "             -> allow it a downtime of %s", value);
+    if (strcmp(change, "drop_rule") == 0)
+        return writer_line(writer, err, "             -> drop rules[%.0f]", json_number_value(to));
+    return writer_line(writer, err, "             -> change %s", change);
+}
+
+static enum dc_status write_remarks(const struct plan *plan, struct writer *writer, struct dc_error *err) {
+    enum dc_status rc = DC_OK;
+    size_t i, j;
+    json_t *item, *relax;
+    json_array_foreach(plan->conflicts, i, item) {
+        if (rc == DC_OK)
+            rc = writer_line(writer, err, "conflict     %s", json_string_value(json_object_get(item, "what")));
+        json_array_foreach(json_object_get(item, "relax"), j, relax) {
+            if (rc == DC_OK)
+                rc = write_relax(relax, writer, err);
+        }
+    }
+    json_array_foreach(plan->warnings, i, item) {
+        if (rc == DC_OK)
+            rc = writer_line(writer, err, "warning      %s", json_string_value(item));
+    }
+    return rc;
+}
+
+enum dc_status plan_table_write(const struct plan *plan, const struct fleet *fleet, struct writer *writer,
+                                struct dc_error *err) {
+    enum dc_status rc = writer_begin(writer, "steps", columns, N_COLUMNS, err);
+    for (size_t i = 0; rc == DC_OK && i < plan->n_steps; i++)
+        rc = write_step(&plan->steps[i], fleet, writer, err);
+    if (rc == DC_OK)
+        rc = writer_end(writer, err);
+    if (rc == DC_OK && plan->n_steps > 0)
+        rc = writer_line(writer, err, "%s", "");
+    if (rc == DC_OK)
+        rc = writer_line(writer, err, "plan         %s, %s%s", plan->id, plan_doc_status_text(plan->status),
+                         plan->n_steps == 0 && plan->status <= PLAN_FEASIBLE ? ": nothing has to move" : "");
+    if (rc == DC_OK && plan->n_steps > 0)
+        rc = write_totals(plan, writer, err);
+    return rc == DC_OK ? write_remarks(plan, writer, err) : rc;
+}
