@@ -98,16 +98,17 @@ struct samples {
     size_t n_endless; /* of them did not converge */
 };
 
-static enum dc_status samples_init(struct samples *samples, size_t n, struct dc_error *err) {
+/* False when out of memory. */
+static bool samples_init(struct samples *samples, size_t n) {
     *samples = (struct samples){.n = n};
     samples->all = calloc(n, 4 * sizeof(double));
     if (samples->all == NULL)
-        return error_set_nomem(err);
+        return false;
     samples->migration_ms = samples->all;
     samples->downtime_ms = samples->all + n;
     samples->bytes = samples->all + 2 * n;
     samples->rounds = samples->all + 3 * n;
-    return DC_OK;
+    return true;
 }
 
 static enum dc_status simulate_all(const struct prediction_input *input, const struct curves *curves,
@@ -182,7 +183,9 @@ static void make_monotone(struct prediction *prediction) {
 static enum dc_status fill_points(const struct prediction_input *input, const struct curves *curves,
                                   const double *bandwidths, struct prediction *prediction, struct dc_error *err) {
     struct samples samples;
-    enum dc_status rc = samples_init(&samples, curves->n, err);
+    if (!samples_init(&samples, curves->n))
+        return error_set_nomem(err);
+    enum dc_status rc = DC_OK;
     for (size_t i = 0; rc == DC_OK && i < prediction->n_points; i++) {
         rc = simulate_all(input, curves, bandwidths[i], &samples, err);
         if (rc == DC_OK)
@@ -211,9 +214,12 @@ enum dc_status prediction_make(const struct prediction_input *input, const doubl
     if (rc != DC_OK)
         return rc;
     prediction_out->points = calloc(n + 1, sizeof(prediction_out->points[0]));
+    if (prediction_out->points == NULL) {
+        curves_dispose(&curves);
+        return error_set_nomem(err);
+    }
     prediction_out->n_points = n;
-    rc = prediction_out->points == NULL ? error_set_nomem(err)
-                                        : fill_points(input, &curves, bandwidths_bytes_per_s, prediction_out, err);
+    rc = fill_points(input, &curves, bandwidths_bytes_per_s, prediction_out, err);
     curves_dispose(&curves);
     if (rc == DC_OK)
         make_monotone(prediction_out);

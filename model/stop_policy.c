@@ -7,7 +7,6 @@
 
 #include "model/precopy_state.h"
 
-#include <stdio.h>
 #include <string.h>
 
 static const struct stop_policy_class POLICIES[] = {
@@ -32,7 +31,7 @@ static const struct stop_policy_class POLICIES[] = {
     },
 };
 
-enum { N_POLICIES = sizeof(POLICIES) / sizeof(POLICIES[0]) };
+enum { N_POLICIES = sizeof(POLICIES) / sizeof(POLICIES[0]), KNOWN_BYTES = 128 };
 
 const struct stop_policy_class *stop_policy_at(size_t i) {
     return i < N_POLICIES ? &POLICIES[i] : NULL;
@@ -46,6 +45,11 @@ const struct stop_policy_class *stop_policy_find(const char *name) {
     return NULL;
 }
 
+/* Appends as much of `text` as there is room for. */
+static void append(char known[KNOWN_BYTES], const char *text) {
+    (void)strncat(known, text, KNOWN_BYTES - 1 - strlen(known));
+}
+
 enum dc_status stop_policy_init(struct stop_policy *policy_out, const char *name, struct dc_error *err) {
     const struct stop_policy_class *policy = stop_policy_find(name);
     if (policy != NULL) {
@@ -53,10 +57,11 @@ enum dc_status stop_policy_init(struct stop_policy *policy_out, const char *name
         return DC_OK;
     }
     *policy_out = (struct stop_policy){0};
-    char known[128] = "";
+    char known[KNOWN_BYTES] = "";
     for (size_t i = 0; i < N_POLICIES; i++) {
-        const size_t used = strlen(known);
-        (void)snprintf(known + used, sizeof(known) - used, "%s%s", i == 0 ? "" : ", ", POLICIES[i].name);
+        if (i > 0)
+            append(known, ", ");
+        append(known, POLICIES[i].name);
     }
     return error_set(err, DC_ENOTFOUND, "no stop policy called \"%.64s\"; expected one of %s", name, known);
 }

@@ -86,9 +86,9 @@ static void profile_init(struct dirty_profile *profile, const struct workload *w
 
 /* One migration, as measured and as predicted. */
 struct run {
-    enum lab lab;
     char name[TEXT_BYTES];
     const char *policy;
+    enum lab lab;
     bool completed;
     double total_s;
     double downtime_s;
