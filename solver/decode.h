@@ -27,6 +27,17 @@ struct decode_order {
     double *threshold_frac; /* by place in the order, 0..1 */
 };
 
+/* What an order is worth; less is better, the first that differs counts. */
+struct decode_score {
+    size_t n_unstarted; /* held up for ever by memory or rules */
+    double makespan_s;  /* of those that started */
+    double downtime_worst_s;
+    double downtime_total_s;
+    double bytes;
+    double ends_sum_s;
+};
+
+/* VMs with a destination other than their host in `to` can be in an order. */
 DC_WARN_UNUSED enum dc_status decoder_new(const struct problem *problem, const long *to, enum problem_quantile quantile,
                                           struct decoder **decoder_out, struct dc_error *err);
 void decoder_free(struct decoder **decoder);
@@ -36,7 +47,18 @@ void decoder_free(struct decoder **decoder);
 double decoder_makespan(struct decoder *decoder, const struct decode_order *order);
 bool decoder_started(const struct decoder *decoder, size_t vm);
 
+/* Of the last decode; lent until the next. */
+const struct decode_score *decoder_score(const struct decoder *decoder);
+
+/* When the VM's migration ended in the last decode; INFINITY if it never started. */
+double decoder_end_s(const struct decoder *decoder, size_t vm);
+
+/* Gives one VM of the placement another destination. False, and nothing changed, where it cannot get there. */
+DC_WARN_UNUSED bool decoder_redirect(struct decoder *decoder, size_t vm, size_t to);
+
 /* The same, and every step written out (with `after`, rates, downtimes) into
- * `solution->steps`, replacing what was there; makespan_s of its quantile is set. */
+ * `solution->steps`, replacing what was there; makespan_s of its quantile is
+ * set. On a deadlock the steps are those that could start, and only
+ * `*makespan_s_out` is INFINITY. */
 DC_WARN_UNUSED enum dc_status decoder_schedule(struct decoder *decoder, const struct decode_order *order,
                                                struct solution *solution, double *makespan_s_out, struct dc_error *err);

@@ -1,0 +1,235 @@
+/*
+ * Setting a decoder up: what of problem and placement does not change from
+ * one decode to the next, and room for what does.
+ */
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "solver/decode_state.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* Rates above the lowest one that converges, so that a rate a little lower in truth still does. */
+static const double floor_margin = 1.05;
+
+/* Sets path, best bandwidth and floor for its present `to`. */
+static void set_path(struct decoder *decoder, struct mover *mover) {
+    const struct problem *problem = decoder->problem;
+    mover->n_arcs = 0;
+    mover->best_bytes_per_s = mover->floor_bytes_per_s = mover->best_live_s = mover->best_stop_s = 0;
+    const double budget_s = problem->vms[mover->vm].downtime_budget_s;
+    const double lowest = problem_cost_floor(mover->cost, budget_s);
+    mover->possible = isfinite(lowest);
+    if (mover->cost->n_points == 0 || !mover->possible)
+        return;
+    const double best = problem_path_bandwidth(problem, mover->vm, mover->from, mover->to);
+    struct problem_cost_point point;
+    mover->possible = lowest <= best && problem_cost_at(mover->cost, best, &point);
+    if (!mover->possible)
+        return;
+    mover->arcs = problem_path(problem, mover->from, mover->to, &mover->n_arcs);
+    mover->best_bytes_per_s = best;
+    mover->floor_bytes_per_s = fmax(lowest, fmin(best, floor_margin * mover->cost->points[0].bandwidth_bytes_per_s));
+    mover->best_live_s = point.live_s;
+    mover->best_stop_s = point.stop_s;
+}
+
+bool decoder_redirect(struct decoder *decoder, size_t vm, size_t to) {
+    const size_t index = decoder->mover_of[vm];
+    if (index == SIZE_MAX || to == decoder->movers[index].from)
+        return false;
+    const struct mover before = decoder->movers[index];
+    decoder->movers[index].to = to;
+    set_path(decoder, &decoder->movers[index]);
+    if (decoder->movers[index].possible)
+        return true;
+    decoder->movers[index] = before;
+    return false;
+}
+
+static bool allocate(struct decoder *decoder, size_t n_movers) {
+    const struct problem *problem = decoder->problem;
+    decoder->mover_of = calloc(problem->n_vms + 1, sizeof(*decoder->mover_of));
+    decoder->arcs = calloc(problem->n_arcs + 1, sizeof(*decoder->arcs));
+    decoder->hosts = calloc(problem->n_hosts + 1, sizeof(*decoder->hosts));
+    decoder->movers = calloc(n_movers + 1, sizeof(*decoder->movers));
+    decoder->waiting = calloc(n_movers + 1, sizeof(*decoder->waiting));
+    decoder->in_flight = calloc(n_movers + 1, sizeof(*decoder->in_flight));
+    decoder->sharing = calloc(n_movers + 1, sizeof(*decoder->sharing));
+    decoder->pins = calloc(n_movers + 1, sizeof(*decoder->pins));
+    decoder->rule_begin = calloc(n_movers + 1, sizeof(*decoder->rule_begin));
+    decoder->group_begin = calloc(n_movers + 2, sizeof(*decoder->group_begin));
+    decoder->group_list = calloc(n_movers + 1, sizeof(*decoder->group_list));
+    return decoder->mover_of != NULL && decoder->arcs != NULL && decoder->hosts != NULL && decoder->movers != NULL &&
+           decoder->waiting != NULL && decoder->in_flight != NULL && decoder->sharing != NULL &&
+           decoder->pins != NULL && decoder->rule_begin != NULL && decoder->group_begin != NULL &&
+           decoder->group_list != NULL;
+}
+
+static bool is_mover(const struct problem *problem, const long *to, size_t vm) {
+    return problem->vms[vm].moves && to[vm] >= 0 && (size_t)to[vm] != problem->vms[vm].host;
+}
+
+static void add_movers(struct decoder *decoder, const long *to) {
+    const struct problem *problem = decoder->problem;
+    for (size_t host = 0; host < problem->n_hosts; host++)
+        decoder->hosts[host].initial_free_bytes = problem->hosts[host].memory_bytes;
+    for (size_t vm = 0; vm < problem->n_vms; vm++) {
+        decoder->hosts[problem->vms[vm].host].initial_free_bytes -= problem->vms[vm].memory_bytes;
+        decoder->mover_of[vm] = SIZE_MAX;
+        if (!is_mover(problem, to, vm))
+            continue;
+        struct mover *mover = &decoder->movers[decoder->n_movers];
+        mover->vm = vm;
+        mover->from = problem->vms[vm].host;
+        mover->to = (size_t)to[vm];
+        mover->cost = &problem->vms[vm].cost[decoder->quantile];
+        mover->group = SIZE_MAX;
+        set_path(decoder, mover);
+        decoder->mover_of[vm] = decoder->n_movers++;
+    }
+}
+
+/* Room for the longest path that any destination could ask for. */
+static bool add_nodes(struct decoder *decoder) {
+    const struct problem *problem = decoder->problem;
+    for (size_t i = 0; i < decoder->n_movers; i++) {
+        for (size_t host = 0; host < problem->n_hosts; host++) {
+            size_t n_arcs = 0;
+            (void)problem_path(problem, decoder->movers[i].from, host, &n_arcs);
+            if (n_arcs > decoder->max_path)
+                decoder->max_path = n_arcs;
+        }
+    }
+    const size_t n_nodes = decoder->n_movers * decoder->max_path;
+    if (n_nodes >= DECODE_NONE)
+        return false;
+    decoder->nodes = calloc(n_nodes + 1, sizeof(*decoder->nodes));
+    return decoder->nodes != NULL;
+}
+
+static bool binds_in_time(const struct problem_rule *rule) {
+    return rule->type == PROBLEM_SERIALIZE || rule->type == PROBLEM_PRECEDENCE ||
+           (rule->type == PROBLEM_SPREAD && rule->continuous);
+}
+
+/* A gathering that must hold all the time can only move as one. */
+static bool binds_starts(const struct problem_rule *rule) {
+    return rule->type == PROBLEM_TOGETHER || (rule->type == PROBLEM_GATHER && rule->continuous);
+}
+
+/* The rules of each mover, by counting and then filling. */
+static bool add_rules(struct decoder *decoder) {
+    const struct problem *problem = decoder->problem;
+    size_t n_entries = 0;
+    for (size_t i = 0; i < problem->n_rules; i++)
+        n_entries += binds_in_time(&problem->rules[i]) ? problem->rules[i].n_vms : 0;
+    decoder->rule_list = calloc(n_entries + 1, sizeof(*decoder->rule_list));
+    size_t *cursor = calloc(decoder->n_movers + 1, sizeof(*cursor));
+    if (decoder->rule_list == NULL || cursor == NULL) {
+        free(cursor);
+        return false;
+    }
+    for (int filling = 0; filling < 2; filling++) {
+        for (size_t i = 0; i < problem->n_rules; i++) {
+            const struct problem_rule *rule = &problem->rules[i];
+            for (size_t k = 0; binds_in_time(rule) && k < rule->n_vms; k++) {
+                const size_t mover = decoder->mover_of[rule->vms[k]];
+                if (mover != SIZE_MAX && filling)
+                    decoder->rule_list[cursor[mover]++] = i;
+                else if (mover != SIZE_MAX)
+                    decoder->rule_begin[mover + 1]++;
+            }
+        }
+        for (size_t mover = 0; !filling && mover < decoder->n_movers; mover++) {
+            cursor[mover] = decoder->rule_begin[mover];
+            decoder->rule_begin[mover + 1] += decoder->rule_begin[mover];
+        }
+    }
+    free(cursor);
+    return true;
+}
+
+/* Gives both movers' groups the lower number of the two. */
+static void join(struct decoder *decoder, size_t a, size_t b) {
+    const size_t from =
+        decoder->movers[a].group > decoder->movers[b].group ? decoder->movers[a].group : decoder->movers[b].group;
+    const size_t into = decoder->movers[a].group + decoder->movers[b].group - from;
+    for (size_t i = 0; i < decoder->n_movers; i++)
+        if (decoder->movers[i].group == from)
+            decoder->movers[i].group = into;
+}
+
+static void add_groups(struct decoder *decoder) {
+    const struct problem *problem = decoder->problem;
+    for (size_t i = 0; i < decoder->n_movers; i++)
+        decoder->movers[i].group = i;
+    for (size_t i = 0; i < problem->n_rules; i++) {
+        const struct problem_rule *rule = &problem->rules[i];
+        size_t first = SIZE_MAX;
+        for (size_t k = 0; binds_starts(rule) && k < rule->n_vms; k++) {
+            const size_t mover = decoder->mover_of[rule->vms[k]];
+            if (mover != SIZE_MAX && first != SIZE_MAX)
+                join(decoder, first, mover);
+            else if (mover != SIZE_MAX)
+                first = mover;
+        }
+    }
+    for (size_t i = 0; i < decoder->n_movers; i++)
+        decoder->group_begin[decoder->movers[i].group + 2]++;
+    for (size_t i = 0; i < decoder->n_movers; i++)
+        decoder->group_begin[i + 1] += decoder->group_begin[i];
+    for (size_t i = 0; i < decoder->n_movers; i++)
+        decoder->group_list[decoder->group_begin[decoder->movers[i].group + 1]++] = i;
+    for (size_t i = 0; i < decoder->n_movers; i++) {
+        const size_t group = decoder->movers[i].group;
+        if (decoder->group_begin[group + 1] - decoder->group_begin[group] == 1)
+            decoder->movers[i].group = SIZE_MAX;
+    }
+}
+
+enum dc_status decoder_new(const struct problem *problem, const long *to, enum problem_quantile quantile,
+                           struct decoder **decoder_out, struct dc_error *err) {
+    *decoder_out = NULL;
+    size_t n_movers = 0;
+    for (size_t vm = 0; vm < problem->n_vms; vm++)
+        n_movers += is_mover(problem, to, vm);
+    struct decoder *decoder = calloc(1, sizeof(*decoder));
+    if (decoder == NULL)
+        return error_set_nomem(err);
+    decoder->problem = problem;
+    decoder->quantile = quantile;
+    if (!allocate(decoder, n_movers)) {
+        decoder_free(&decoder);
+        return error_set_nomem(err);
+    }
+    add_movers(decoder, to);
+    if (!add_nodes(decoder) || !add_rules(decoder)) {
+        decoder_free(&decoder);
+        return error_set_nomem(err);
+    }
+    add_groups(decoder);
+    *decoder_out = decoder;
+    return DC_OK;
+}
+
+void decoder_free(struct decoder **decoder) {
+    struct decoder *self = *decoder;
+    if (self == NULL)
+        return;
+    free(self->movers);
+    free(self->mover_of);
+    free(self->arcs);
+    free(self->hosts);
+    free(self->nodes);
+    free(self->rule_begin);
+    free(self->rule_list);
+    free(self->group_begin);
+    free(self->group_list);
+    free(self->waiting);
+    free(self->in_flight);
+    free(self->sharing);
+    free(self->pins);
+    free(self->log);
+    free(self);
+    *decoder = NULL;
+}
