@@ -1,0 +1,102 @@
+/* The rules of the fleet document: sets of VMs and hosts, by reference. */
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "proto/fleet_fields.h"
+#include "proto/fleet_reading.h"
+
+#include <stdio.h>
+
+typedef long (*find_fn)(struct fleet_reading *reading, const char *name);
+
+static long find_vm(struct fleet_reading *reading, const char *name) {
+    char quoted[DOC_READER_QUOTED_BYTES];
+    long vm = doc_index_find(&reading->vm_uuids, name);
+    if (vm == DOC_INDEX_NONE)
+        vm = doc_index_find(&reading->vm_names, name);
+    if (vm == FLEET_READING_AMBIGUOUS)
+        doc_reader_fail(&reading->reader, NULL, DC_EINVAL, "several VMs are called %s: give the uuid",
+                        doc_reader_quote(name, quoted));
+    else if (vm == DOC_INDEX_NONE)
+        doc_reader_fail(&reading->reader, NULL, DC_EINVAL, "unknown VM %s", doc_reader_quote(name, quoted));
+    return vm;
+}
+
+static long find_host(struct fleet_reading *reading, const char *name) {
+    char quoted[DOC_READER_QUOTED_BYTES];
+    const long host = doc_index_find(&reading->nodes, name);
+    if (host != DOC_INDEX_NONE && host < (long)reading->fleet->n_hosts)
+        return host;
+    doc_reader_fail(&reading->reader, NULL, DC_EINVAL, "unknown host %s", doc_reader_quote(name, quoted));
+    return DOC_INDEX_NONE;
+}
+
+/* `seen` maps an index to its place in the list: a set must not name one twice. */
+static void read_reference(struct fleet_reading *reading, const json_t *value, find_fn find, struct doc_index *seen,
+                           size_t place, const char *list, size_t *index_out) {
+    struct doc_reader *reader = &reading->reader;
+    if (!json_is_string(value)) {
+        doc_reader_fail_value(reader, NULL, "a name", value);
+        return;
+    }
+    const long index = find(reading, json_string_value(value));
+    if (!doc_reader_ok(reader))
+        return;
+    char key[24];
+    (void)snprintf(key, sizeof(key), "%ld", index);
+    const long other = doc_index_find(seen, key);
+    if (other != DOC_INDEX_NONE)
+        doc_reader_fail(reader, NULL, DC_EINVAL, "duplicate of %s[%ld]", list, other);
+    else
+        doc_index_set(reader, seen, key, (long)place);
+    *index_out = (size_t)index;
+}
+
+static size_t *read_set(struct fleet_reading *reading, const struct doc_object *object, const char *key, find_fn find,
+                        size_t *n_out) {
+    struct doc_reader *reader = &reading->reader;
+    const json_t *array = doc_reader_array(reader, object, key);
+    const size_t n = json_array_size(array);
+    size_t *indices = doc_reader_alloc(reader, n, sizeof(*indices));
+    struct doc_index seen = {0};
+    doc_index_init(reader, &seen);
+    for (size_t i = 0; i < n && doc_reader_ok(reader); i++) {
+        doc_reader_enter_item(reader, key, i);
+        read_reference(reading, json_array_get(array, i), find, &seen, i, key, &indices[i]);
+        doc_reader_leave(reader);
+    }
+    doc_index_dispose(&seen);
+    *n_out = indices != NULL ? n : 0;
+    return indices;
+}
+
+static void check_rule(struct doc_reader *reader, const struct doc_object *object, const struct fleet_rule *rule) {
+    const bool wants_hosts = rule->type == FLEET_RULE_BAN || rule->type == FLEET_RULE_FENCE ||
+                             rule->type == FLEET_RULE_AMONG || rule->type == FLEET_RULE_MAX_ONLINE;
+    const bool wants_vms = rule->type != FLEET_RULE_MAX_ONLINE;
+    if (wants_vms && rule->n_vms == 0)
+        doc_reader_fail_value(reader, "vms", "at least one VM", json_object_get(object->own, "vms"));
+    if (wants_hosts && rule->n_hosts == 0)
+        doc_reader_fail_value(reader, "hosts", "at least one host", json_object_get(object->own, "hosts"));
+    if (rule->type == FLEET_RULE_MAX_ONLINE && json_object_get(object->own, "max") == NULL)
+        doc_reader_fail_value(reader, "max", "an integer >= 0", NULL);
+}
+
+void fleet_reading_rules(struct fleet_reading *reading) {
+    size_t n = 0;
+    struct doc_reader *reader = &reading->reader;
+    const json_t *section = fleet_reading_section(reading, "rules", &n);
+    struct fleet *fleet = reading->fleet;
+    fleet->rules = doc_reader_alloc(reader, n, sizeof(*fleet->rules));
+    fleet->n_rules = fleet->rules != NULL ? n : 0;
+    for (size_t i = 0; i < fleet->n_rules && doc_reader_ok(reader); i++) {
+        struct doc_object object;
+        struct fleet_rule *rule = &fleet->rules[i];
+        doc_reader_enter_item(reader, "rules", i);
+        if (fleet_reading_item(reading, section, i, NULL, &object)) {
+            doc_field_read(reader, &object, fleet_fields_rule.rows, fleet_fields_rule.n, rule);
+            rule->vms = read_set(reading, &object, "vms", find_vm, &rule->n_vms);
+            rule->hosts = read_set(reading, &object, "hosts", find_host, &rule->n_hosts);
+            check_rule(reader, &object, rule);
+        }
+        doc_reader_leave(reader);
+    }
+}

@@ -1,0 +1,207 @@
+/*
+ * What a VM of the fleet document carries for the model: stop policy,
+ * overheads, dirty-page profile and prediction.
+ *
+ * Curves come out as model/dirty_profile.h wants them: windows strictly
+ * ascending, pages that fall (counter noise) raised to their predecessor.
+ */
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "proto/fleet_fields.h"
+#include "proto/fleet_reading.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define LARGEST_NUMBER (-DOC_FIELD_LOWEST)
+
+/* Policies the format knows and this version cannot simulate. */
+static const char *const unsupported_policies[] = {"xen-legacy", "xapi"};
+
+static void fail_policy(struct doc_reader *reader, const char *name) {
+    char known[128] = "";
+    for (size_t i = 0; stop_policy_at(i) != NULL; i++) {
+        const size_t used = strlen(known);
+        (void)snprintf(known + used, sizeof(known) - used, "%s%s", i == 0 ? "" : ", ", stop_policy_at(i)->name);
+    }
+    for (size_t i = 0; i < sizeof(unsupported_policies) / sizeof(unsupported_policies[0]); i++) {
+        if (strcmp(unsupported_policies[i], name) == 0)
+            doc_reader_fail(reader, "name", DC_EUNSUPPORTED,
+                            "policy \"%s\" is not supported by this version; known: %s", name, known);
+    }
+    char quoted[DOC_READER_QUOTED_BYTES];
+    doc_reader_fail(reader, "name", DC_EINVAL, "unknown policy %s; known: %s", doc_reader_quote(name, quoted), known);
+}
+
+static void read_policy(struct doc_reader *reader, const struct doc_object *object, struct fleet_vm *vm) {
+    const struct doc_object policy = {.own = doc_reader_object(reader, object, "policy")};
+    const json_t *name = json_object_get(policy.own, "name");
+    doc_reader_enter(reader, "policy");
+    vm->has_policy = policy.own != NULL;
+    if (vm->has_policy && !json_is_string(name))
+        doc_reader_fail_value(reader, "name", "the name of a stop policy", name);
+    else if (vm->has_policy && stop_policy_find(json_string_value(name)) == NULL)
+        fail_policy(reader, json_string_value(name));
+    if (doc_reader_ok(reader)) {
+        const char *chosen = vm->has_policy ? json_string_value(name) : fleet_fields_default_policy;
+        if (stop_policy_init(&vm->policy, chosen, reader->err) != DC_OK)
+            doc_reader_fail(reader, "name", DC_EINTERNAL, "policy \"%s\" is not built in", chosen);
+        if (vm->has_policy)
+            doc_field_read(reader, &policy, fleet_fields_policy.rows, fleet_fields_policy.n, &vm->policy);
+    }
+    doc_reader_leave(reader);
+}
+
+static void read_overhead(struct doc_reader *reader, const struct doc_object *object, struct fleet_vm *vm) {
+    const struct doc_object overhead = {.own = doc_reader_object(reader, object, "overhead")};
+    vm->has_overhead = overhead.own != NULL;
+    if (!vm->has_overhead)
+        return;
+    doc_reader_enter(reader, "overhead");
+    doc_field_read(reader, &overhead, fleet_fields_overhead.rows, fleet_fields_overhead.n, &vm->overhead);
+    doc_reader_leave(reader);
+}
+
+static void read_point(struct doc_reader *reader, const json_t *value, const struct dirty_point *before,
+                       struct dirty_point *point) {
+    if (json_array_size(value) != 2) {
+        doc_reader_fail_value(reader, NULL, "[window in seconds, pages]", value);
+        return;
+    }
+    doc_reader_enter_subitem(reader, 0);
+    const double window_s = json_number_value(json_array_get(value, 0));
+    const double above_s = before != NULL ? before->window_s : 0;
+    char expected[80];
+    (void)snprintf(expected, sizeof(expected), "a number > %.15g%s", above_s,
+                   before != NULL ? " (windows ascend)" : "");
+    point->window_s = doc_reader_number(reader, json_array_get(value, 0), window_s > above_s ? above_s : INFINITY,
+                                        LARGEST_NUMBER, false, expected);
+    doc_reader_leave(reader);
+    doc_reader_enter_subitem(reader, 1);
+    const double pages =
+        doc_reader_number(reader, json_array_get(value, 1), 0, LARGEST_NUMBER, true, "an integer >= 0");
+    point->pages = before != NULL ? fmax(before->pages, pages) : pages;
+    doc_reader_leave(reader);
+}
+
+static void read_curve(struct doc_reader *reader, const struct doc_object *object, const char *key,
+                       struct dirty_curve *curve) {
+    const json_t *array = doc_reader_array(reader, object, key);
+    const size_t n = json_array_size(array);
+    if (n == 0) {
+        doc_reader_fail_value(reader, key, "an array of at least one [window in seconds, pages]", array);
+        return;
+    }
+    curve->points = doc_reader_alloc(reader, n, sizeof(*curve->points));
+    for (size_t i = 0; i < n && doc_reader_ok(reader); i++) {
+        doc_reader_enter_item(reader, key, i);
+        read_point(reader, json_array_get(array, i), i > 0 ? &curve->points[i - 1] : NULL, &curve->points[i]);
+        curve->n_points = i + 1;
+        doc_reader_leave(reader);
+    }
+}
+
+static void read_bursts(struct doc_reader *reader, const struct doc_object *object, struct dirty_profile *profile) {
+    static const struct doc_field rows[] = {
+        {.key = "at_unix_ms", .type = DOC_INT64, .offset = offsetof(struct dirty_burst, at_unix_ms)},
+    };
+    const json_t *array = doc_reader_array(reader, object, "bursts");
+    const size_t n = json_array_size(array);
+    if (n == 0) {
+        doc_reader_fail_value(reader, "bursts", "an array of at least one burst", array);
+        return;
+    }
+    profile->bursts = doc_reader_alloc(reader, n, sizeof(*profile->bursts));
+    profile->n_bursts = profile->bursts != NULL ? n : 0;
+    for (size_t i = 0; i < profile->n_bursts && doc_reader_ok(reader); i++) {
+        struct doc_object burst;
+        doc_reader_enter_item(reader, "bursts", i);
+        if (doc_reader_item(reader, array, i, &burst)) {
+            doc_field_read(reader, &burst, rows, 1, &profile->bursts[i]);
+            read_curve(reader, &burst, "points", &profile->bursts[i].curve);
+        }
+        doc_reader_leave(reader);
+    }
+}
+
+static void read_profile(struct doc_reader *reader, const struct doc_object *object, struct dirty_profile *profile) {
+    static const char *const kinds[] = {"curve", "rate", "quantiles", NULL};
+    static const struct doc_field rows[] = {
+        {.key = "kind",
+         .type = DOC_CHOICE,
+         .need = DOC_REQUIRED,
+         .offset = offsetof(struct dirty_profile, kind),
+         .choices = kinds},
+        {.key = "zero_pages", .type = DOC_WHOLE, .offset = offsetof(struct dirty_profile, zero_pages)},
+    };
+    const struct doc_object found = {.own = doc_reader_object(reader, object, "profile")};
+    if (found.own == NULL)
+        return;
+    doc_reader_enter(reader, "profile");
+    doc_field_read(reader, &found, rows, sizeof(rows) / sizeof(rows[0]), profile);
+    profile->kind += DIRTY_PROFILE_CURVE; /* the kinds above start with it */
+    if (doc_reader_ok(reader) && profile->kind == DIRTY_PROFILE_CURVE)
+        read_bursts(reader, &found, profile);
+    else if (doc_reader_ok(reader) && profile->kind == DIRTY_PROFILE_RATE)
+        doc_field_read(reader, &found, fleet_fields_rate.rows, fleet_fields_rate.n, profile);
+    else if (doc_reader_ok(reader)) {
+        read_curve(reader, &found, "p50", &profile->p50);
+        read_curve(reader, &found, "p95", &profile->p95);
+    }
+    doc_reader_leave(reader);
+}
+
+static void read_quantiles(struct doc_reader *reader, const struct doc_object *object, const char *key,
+                           struct prediction_quantiles *quantiles) {
+    const struct doc_object found = {.own = doc_reader_object(reader, object, key)};
+    if (found.own == NULL) {
+        doc_reader_fail_value(reader, key, "an object with p50 and p95", NULL);
+        return;
+    }
+    doc_reader_enter(reader, key);
+    doc_field_read(reader, &found, fleet_fields_quantiles.rows, fleet_fields_quantiles.n, quantiles);
+    doc_reader_leave(reader);
+}
+
+static void read_grid_point(struct doc_reader *reader, const struct doc_object *object, struct prediction *prediction) {
+    struct prediction_point *point = &prediction->points[prediction->n_points++];
+    doc_field_read(reader, object, fleet_fields_point.rows, fleet_fields_point.n, point);
+    read_quantiles(reader, object, "migration_ms", &point->migration_ms);
+    read_quantiles(reader, object, "downtime_ms", &point->downtime_ms);
+    if (doc_reader_ok(reader) && prediction->n_points > 1 &&
+        point->bandwidth_bytes_per_s <= point[-1].bandwidth_bytes_per_s)
+        doc_reader_fail(reader, "bandwidth_bytes_per_s", DC_EINVAL,
+                        "expected a number > %.15g (bandwidths ascend), got %.15g", point[-1].bandwidth_bytes_per_s,
+                        point->bandwidth_bytes_per_s);
+}
+
+static void read_prediction(struct doc_reader *reader, const struct doc_object *object, struct prediction *prediction) {
+    static const struct doc_field rows[] = {
+        {.key = "made_unix_ms", .type = DOC_INT64, .offset = offsetof(struct prediction, made_unix_ms)},
+    };
+    const struct doc_object found = {.own = doc_reader_object(reader, object, "prediction")};
+    if (found.own == NULL)
+        return;
+    doc_reader_enter(reader, "prediction");
+    doc_field_read(reader, &found, rows, 1, prediction);
+    const json_t *grid = doc_reader_array(reader, &found, "grid");
+    const size_t n = json_array_size(grid);
+    if (n == 0)
+        doc_reader_fail_value(reader, "grid", "an array of at least one point", grid);
+    prediction->points = doc_reader_alloc(reader, n, sizeof(*prediction->points));
+    for (size_t i = 0; i < n && doc_reader_ok(reader); i++) {
+        struct doc_object item;
+        doc_reader_enter_item(reader, "grid", i);
+        if (doc_reader_item(reader, grid, i, &item))
+            read_grid_point(reader, &item, prediction);
+        doc_reader_leave(reader);
+    }
+    doc_reader_leave(reader);
+}
+
+void fleet_reading_vm_model(struct doc_reader *reader, const struct doc_object *object, struct fleet_vm *vm) {
+    read_policy(reader, object, vm);
+    read_overhead(reader, object, vm);
+    read_profile(reader, object, &vm->profile);
+    read_prediction(reader, object, &vm->prediction);
+}
