@@ -24,8 +24,10 @@ static json_t *integer(double value) {
     return json_integer((json_int_t)llround(value));
 }
 
+/* What no amount would satisfy has no figure. */
 static void need(struct wording *wording, const char *key, double value) {
-    (void)json_object_set_new(wording->needs, key, integer(value));
+    if (isfinite(value))
+        (void)json_object_set_new(wording->needs, key, integer(value));
 }
 
 static void offer(struct wording *wording, const char *change, json_t *to) {
@@ -65,8 +67,7 @@ static void say_bandwidth(struct wording *w) {
                    "%s needs at least %s to converge within its downtime budget; its path to %s gives %s", w->vm,
                    units_format_rate(w->conflict->needed, needed, sizeof(needed)), w->host,
                    units_format_rate(w->conflict->available, available, sizeof(available)));
-    if (isfinite(w->conflict->needed))
-        need(w, "bandwidth_bytes_per_s", w->conflict->needed);
+    need(w, "bandwidth_bytes_per_s", w->conflict->needed);
     need(w, "available_bytes_per_s", w->conflict->available);
     if (w->conflict->best > 0 && isfinite(w->conflict->best))
         offer(w, "downtime_budget_ms", integer(ceil(1e3 * w->conflict->best)));
