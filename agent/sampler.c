@@ -328,6 +328,6 @@ struct sampler_stats sampler_stats(struct sampler *sampler) {
     return (struct sampler_stats){
         .n_bursts = sampler->n_bursts,
         .n_held = sampler->n_holds,
-        .sampling_frac = sampler->lived_ms > 0 ? sampler->sampled_ms / sampler->lived_ms : 0,
+        .sampling_frac = sampler->lived_ms > 0 ? fmin(1, sampler->sampled_ms / sampler->lived_ms) : 0,
     };
 }

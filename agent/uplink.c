@@ -15,7 +15,7 @@
 
 #include <stdlib.h>
 
-enum { LEAST_STATUS_MS = 100, MOST_STATUS_MS = 60000, LOUD_COMPLAINTS = 10 };
+enum { LOUD_COMPLAINTS = 10 }; /* then they are for debugging */
 
 /* OFFLINE -> (connected) -> GREETING -> (WELCOME) -> OPEN -> (RESYNC) -> GREETING; (disconnected) -> OFFLINE */
 enum session { SESSION_OFFLINE, SESSION_GREETING, SESSION_OPEN };
@@ -115,15 +115,11 @@ static void take_welcome(struct uplink *uplink, const void *bytes, size_t n_byte
         publisher_reconnect(uplink->publisher, "it speaks another protocol");
     } else {
         log_info("planner: welcome (version %s, credit %llu)", msg.version, (unsigned long long)msg.credit);
-        uint64_t interval_ms = msg.status_interval_ms;
-        interval_ms = interval_ms < LEAST_STATUS_MS  ? LEAST_STATUS_MS
-                      : interval_ms > MOST_STATUS_MS ? MOST_STATUS_MS
-                                                     : interval_ms;
         uplink->session = SESSION_OPEN;
         publisher_settled(uplink->publisher);
         outbox_restart(uplink->outbox, msg.credit);
         uplink_flush(uplink);
-        (void)uv_timer_start(&uplink->status_timer, on_status_timer, 0, interval_ms);
+        (void)uv_timer_start(&uplink->status_timer, on_status_timer, 0, msg.status_interval_ms);
     }
     msg_welcome_dispose(&msg);
 }
