@@ -79,11 +79,10 @@ static inline void small_set_vm(struct problem *problem, size_t vm, size_t host,
                        dirty_gb_per_s * small_gb * (q == PROBLEM_P50 ? 0.7 : 1), 0.4, 0.3);
 }
 
-/* Nobody may go to `host`. */
-static inline void small_close_host(struct problem *problem, size_t host) {
-    problem->hosts[host].receives = false;
+static inline void small_set_receives(struct problem *problem, size_t host, bool receives) {
+    problem->hosts[host].receives = receives;
     for (size_t vm = 0; vm < problem->n_vms; vm++)
-        problem->allowed[vm * problem->n_hosts + host] = 0;
+        problem->allowed[vm * problem->n_hosts + host] = receives;
 }
 
 static inline struct problem_rule *small_add_rule(struct problem *problem, enum problem_rule_type type, size_t n_vms,
@@ -112,6 +111,6 @@ static inline struct problem small_evacuation(uint64_t seed, size_t n_hosts, siz
         small_set_vm(&problem, n_movers + i, n_sources + i % (n_hosts - n_sources),
                      memory_gb * fill_frac / 3 * small_uniform(&seed, 0.8, 1.1), false, 0);
     for (size_t h = 0; h < n_sources; h++)
-        small_close_host(&problem, h);
+        small_set_receives(&problem, h, false);
     return problem;
 }

@@ -100,7 +100,7 @@ static void test_receivers_bind(void **state) {
     for (size_t vm = 0; vm < 8; vm++)
         small_set_vm(&problem, vm, vm % 4, 8, true, 0);
     for (size_t host = 0; host < 4; host++)
-        small_close_host(&problem, host);
+        small_set_receives(&problem, host, false);
     freeze(&problem);
     struct solution_bound lb1 = closed(&problem, NULL), lb2 = placed(&problem);
     assert_near(lb1.value_s, 16.7, 1e-9);
