@@ -108,18 +108,24 @@ out:
     return rc;
 }
 
-/* "link h1-nic (h1->tor1)" into `text`; false where the bound has no name. */
+/* "h1->tor1" as " (h1 -> tor1)". */
+static void format_direction(const char *direction, char *text, size_t text_bytes) {
+    const char *arrow = direction != NULL ? strstr(direction, "->") : NULL;
+    text[0] = '\0';
+    if (arrow != NULL)
+        (void)snprintf(text, text_bytes, " (%.*s -> %s)", (int)(arrow - direction), direction, arrow + 2);
+}
+
+/* "link h1-nic (h1 -> tor1)" into `text`; false where the bound has no name. */
 static bool name_bound(const json_t *bound, char *text, size_t text_bytes) {
     const char *kind = json_string_value(json_object_get(bound, "kind"));
     if (kind == NULL)
         return false;
-    const char *direction = json_string_value(json_object_get(bound, "direction"));
-    const char *name = json_string_value(json_object_get(bound, kind));
-    if (strcmp(kind, "vm") == 0)
-        name = json_string_value(json_object_get(bound, "vm_name"));
+    char direction[600];
+    format_direction(json_string_value(json_object_get(bound, "direction")), direction, sizeof(direction));
+    const char *name = json_string_value(json_object_get(bound, strcmp(kind, "vm") == 0 ? "vm_name" : kind));
     if (name != NULL)
-        (void)snprintf(text, text_bytes, "%s %s%s%s%s", kind, name, direction != NULL ? " (" : "",
-                       direction != NULL ? direction : "", direction != NULL ? ")" : "");
+        (void)snprintf(text, text_bytes, "%s %s%s", strcmp(kind, "vm") == 0 ? "VM" : kind, name, direction);
     else if (strcmp(kind, "placement") == 0)
         (void)snprintf(text, text_bytes, "all receiving links together");
     else if (strcmp(kind, "step_model") == 0)
@@ -134,7 +140,7 @@ static double number_at(const json_t *object, const char *key) {
 }
 
 static enum dc_status write_bound(const struct plan *plan, struct writer *writer, struct dc_error *err) {
-    char name[700], value[UNITS_TEXT_BYTES];
+    char name[1000], value[UNITS_TEXT_BYTES];
     if (!name_bound(plan->bound, name, sizeof(name)))
         return writer_line(writer, err, "lower bound  none could be proved");
     const double setup_ms = number_at(plan->bound, "setup_ms");
