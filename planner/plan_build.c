@@ -137,6 +137,9 @@ static json_t *bound_json(const struct question *question, const struct solution
         return json_pack("{s:s, s:s, s:s}", "kind", "vm", "vm", fleet->vms[bound->index].uuid, "vm_name",
                          fleet->vms[bound->index].name);
     case SOLUTION_BOUND_HOST:
+        if (bound->index >= fleet->n_hosts) /* the goal's own limit, not a host's */
+            return json_pack("{s:s, s:o, s:o}", "kind", "max_parallel", "work_ms", integer(to_ms(bound->work_s)),
+                             "slots", integer(bound->slots));
         return json_pack("{s:s, s:s, s:o, s:o}", "kind", "host", "host", fleet->hosts[bound->index].name, "work_ms",
                          integer(to_ms(bound->work_s)), "slots", integer(bound->slots));
     case SOLUTION_BOUND_PLACEMENT:

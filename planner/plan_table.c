@@ -126,6 +126,8 @@ static bool name_bound(const json_t *bound, char *text, size_t text_bytes) {
     const char *name = json_string_value(json_object_get(bound, strcmp(kind, "vm") == 0 ? "vm_name" : kind));
     if (name != NULL)
         (void)snprintf(text, text_bytes, "%s %s%s", strcmp(kind, "vm") == 0 ? "VM" : kind, name, direction);
+    else if (strcmp(kind, "max_parallel") == 0)
+        (void)snprintf(text, text_bytes, "the migrations allowed at once (--max-parallel)");
     else if (strcmp(kind, "placement") == 0)
         (void)snprintf(text, text_bytes, "all receiving links together");
     else if (strcmp(kind, "step_model") == 0)
