@@ -141,12 +141,15 @@ enum dc_status candidates_find(const struct problem *problem, enum problem_quant
     candidates_out->common_begin = calloc(problem->n_vms + 1, sizeof *candidates_out->common_begin);
     enum dc_status rc = DC_OK;
     if (builder.arc_uses == NULL || candidates_out->vm == NULL || candidates_out->begin == NULL ||
-        candidates_out->common_begin == NULL)
+        candidates_out->common_begin == NULL) {
         rc = error_set_nomem(err);
+        goto out;
+    }
     for (size_t vm = 0; rc == DC_OK && vm < problem->n_vms; vm++) {
         if (problem->vms[vm].moves && (skip == NULL || !skip[vm]))
             rc = add_mover(&builder, vm, err);
     }
+out:
     free(builder.arc_uses);
     if (rc != DC_OK)
         candidates_dispose(candidates_out);

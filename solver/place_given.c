@@ -109,7 +109,9 @@ static bool drop_one(struct end_state *end, struct solution *solution, enum dc_s
 
 enum dc_status place_given_check(const struct problem *problem, const struct candidates *candidates, bool *fixed,
                                  bool *pinned, struct solution *solution, struct dc_error *err) {
-    struct end_state end = {.problem = problem, .candidates = candidates, .fixed = fixed, .pinned = pinned};
+    struct end_state end = {.problem = problem, .candidates = candidates};
+    end.fixed = fixed;
+    end.pinned = pinned;
     end.mover_of = calloc(problem->n_vms + 1, sizeof *end.mover_of);
     end.free_bytes = calloc(problem->n_hosts + 1, sizeof *end.free_bytes);
     end.free_cores = calloc(problem->n_hosts + 1, sizeof *end.free_cores);
