@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what debian/control lists and is missing. With the argument
 # "nocheck" the packages that only the tests need are left out.
+# SPDX-License-Identifier: GPL-3.0-or-later
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
