@@ -32,15 +32,17 @@ static void expect_choice(const struct doc_field *field, char *text) {
     }
 }
 
-static void expect_number(const struct doc_field *field, bool whole, double max, char *text) {
+/* The limit of all numbers is worth a word only to those who hit it. */
+static void expect_number(const struct doc_field *field, bool whole, double max, const json_t *value, char *text) {
     int used = snprintf(text, EXPECTED_BYTES, "%s", whole ? "an integer" : "a number");
     if (field->min > DOC_FIELD_LOWEST)
         used += snprintf(text + used, (size_t)(EXPECTED_BYTES - used), " %s %.15g",
                          field->type == DOC_POSITIVE ? ">" : ">=", field->min);
-    if (max < LARGEST_EXACT)
+    if (field->max != 0)
         used += snprintf(text + used, (size_t)(EXPECTED_BYTES - used), " and <= %.15g", max);
-    else
-        used += snprintf(text + used, (size_t)(EXPECTED_BYTES - used), " below 2^53");
+    else if (json_number_value(value) > max)
+        used += snprintf(text + used, (size_t)(EXPECTED_BYTES - used), " below 2^%d",
+                         field->type == DOC_UNSIGNED ? 31 : 53);
     if (field->need == DOC_NULLABLE)
         (void)snprintf(text + used, (size_t)(EXPECTED_BYTES - used), " or null");
 }
@@ -83,7 +85,7 @@ static void read_number(struct doc_reader *reader, const struct doc_field *field
         return;
     }
     char expected[EXPECTED_BYTES];
-    expect_number(field, whole, max, expected);
+    expect_number(field, whole, max, value, expected);
     doc_reader_fail_value(reader, field->key, expected, value);
 }
 

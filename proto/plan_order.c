@@ -76,8 +76,8 @@ static void fail_cycle(struct doc_reader *reader, const struct plan *plan, const
     while (i + 1 < plan->n_steps && order->n_open[i] == 0)
         i++;
     doc_reader_enter_item(reader, "steps", i);
-    doc_reader_fail(reader, "after", DC_EINVAL, "expected no step to wait for itself, but step %u does through others",
-                    plan->steps[i].id);
+    doc_reader_fail(reader, "after", DC_EINVAL,
+                    "expected an order in which every step can start, but step %u waits for ever", plan->steps[i].id);
     doc_reader_leave(reader);
 }
 
