@@ -97,8 +97,7 @@ enum dc_status key_file_read(const char *path, bool secret, char key_out[KEY_FIL
     return rc;
 }
 
-enum dc_status key_file_write(const char *path, bool secret, const char key[KEY_FILE_TEXT_BYTES],
-                              struct dc_error *err) {
+enum dc_status key_file_write(const char *path, bool secret, const char *key, struct dc_error *err) {
     if (!key_file_is_key(key))
         return error_set(err, DC_EINVAL, "%s: not a key of %d Z85 characters", path, KEY_CHARACTERS);
     char line[KEY_FILE_TEXT_BYTES];

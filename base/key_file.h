@@ -26,5 +26,4 @@ DC_WARN_UNUSED enum dc_status key_file_read(const char *path, bool secret, char 
 
 /* Creates `path`, mode 0600 for a secret and 0644 otherwise, and flushes it to
  * disk. DC_EEXIST where the file exists: a key is never overwritten. */
-DC_WARN_UNUSED enum dc_status key_file_write(const char *path, bool secret, const char key[KEY_FILE_TEXT_BYTES],
-                                             struct dc_error *err);
+DC_WARN_UNUSED enum dc_status key_file_write(const char *path, bool secret, const char *key, struct dc_error *err);
