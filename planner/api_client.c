@@ -7,7 +7,6 @@
 #include <curl/curl.h>
 #include <jansson.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,15 +43,15 @@ static size_t on_bytes(char *bytes, size_t size, size_t n, void *context) {
 }
 
 static int on_progress(void *context, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d) {
-    const atomic_bool *cancel = context;
+    const struct request *request = context;
     (void)a;
     (void)b;
     (void)c;
     (void)d;
-    return cancel != NULL && atomic_load(cancel) ? 1 : 0;
+    return request->cancel != NULL && atomic_load(request->cancel) ? 1 : 0;
 }
 
-static bool set_up(CURL *curl, const struct request *request, struct curl_slist *headers, struct received *received) {
+static bool set_up(CURL *curl, struct request *request, struct curl_slist *headers, struct received *received) {
     char url[512];
     (void)snprintf(url, sizeof(url), "http://planner%s", request->path);
     bool ok = curl_easy_setopt(curl, CURLOPT_URL, url) == CURLE_OK;
@@ -65,7 +64,7 @@ static bool set_up(CURL *curl, const struct request *request, struct curl_slist 
     ok = ok && curl_easy_setopt(curl, CURLOPT_WRITEDATA, received) == CURLE_OK;
     ok = ok && curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L) == CURLE_OK;
     ok = ok && curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress) == CURLE_OK;
-    ok = ok && curl_easy_setopt(curl, CURLOPT_XFERINFODATA, (void *)(uintptr_t)request->cancel) == CURLE_OK;
+    ok = ok && curl_easy_setopt(curl, CURLOPT_XFERINFODATA, request) == CURLE_OK;
     if (request->body != NULL)
         ok = ok && curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body) == CURLE_OK;
     return ok;
@@ -120,7 +119,7 @@ static enum dc_status perform(CURL *curl, const struct request *request, struct 
     return DC_OK;
 }
 
-static enum dc_status ask(const struct request *request, struct api_reply *reply_out, struct dc_error *err) {
+static enum dc_status ask(struct request *request, struct api_reply *reply_out, struct dc_error *err) {
     *reply_out = (struct api_reply){0};
     struct received received = {0};
     struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
@@ -142,23 +141,22 @@ static enum dc_status ask(const struct request *request, struct api_reply *reply
 }
 
 enum dc_status api_client_fleet(const char *socket_path, struct api_reply *reply_out, struct dc_error *err) {
-    const struct request request = {.socket_path = socket_path, .path = "/v1/fleet"};
+    struct request request = {.socket_path = socket_path, .path = "/v1/fleet"};
     return ask(&request, reply_out, err);
 }
 
 enum dc_status api_client_plan(const char *socket_path, const char *goal_text, const atomic_bool *cancel,
                                struct api_reply *reply_out, struct dc_error *err) {
-    const struct request request = {
-        .socket_path = socket_path, .path = "/v1/plans", .body = goal_text, .cancel = cancel};
+    struct request request = {.socket_path = socket_path, .path = "/v1/plans", .body = goal_text, .cancel = cancel};
     return ask(&request, reply_out, err);
 }
 
 enum dc_status api_client_plan_by_id(const char *socket_path, const char *id, struct api_reply *reply_out,
                                      struct dc_error *err) {
-    char path[160] = "/v1/plans/";
+    char path[160];
     if (strlen(id) > 64 || id[strspn(id, "0123456789abcdef")] != '\0' || id[0] == '\0')
         return error_set(err, DC_ENOTFOUND, "%s: no such file, and no id of a plan", id);
-    (void)strcat(path, id);
-    const struct request request = {.socket_path = socket_path, .path = path};
+    (void)snprintf(path, sizeof(path), "/v1/plans/%s", id);
+    struct request request = {.socket_path = socket_path, .path = path};
     return ask(&request, reply_out, err);
 }

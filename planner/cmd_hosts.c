@@ -67,7 +67,7 @@ static enum dc_status write_host(const struct fleet *fleet, size_t index, struct
 enum dc_status cmd_hosts(const struct cli *cli, enum cli_exit *exit_out, struct dc_error *err) {
     struct fleet fleet = {0};
     struct cli_page page = {0};
-    (void)exit_out;
+    *exit_out = CLI_EXIT_OK;
     enum dc_status rc = cli_load_fleet(cli, &fleet, err);
     if (rc == DC_OK)
         rc = cli_page_open(cli, &page, err);

@@ -80,7 +80,9 @@ static enum dc_status write_json(const struct asking *asking, const struct forec
     json_t *list = json_array();
     json_t *root = json_pack("{s:s, s:s, s:o}", "format", "decamp/predictions", "format_version", "1.0", "vms", list);
     char *text = NULL;
-    enum dc_status rc = root != NULL ? DC_OK : error_set_nomem(err);
+    if (root == NULL)
+        return error_set_nomem(err);
+    enum dc_status rc = DC_OK;
     for (size_t i = 0; rc == DC_OK && i < n_vms; i++) {
         if (json_array_append_new(list, vm_json(&asking->fleet->vms[vms[i]], &forecasts[i])) != 0)
             rc = error_set_nomem(err);
@@ -163,7 +165,9 @@ static enum dc_status write_table(const struct asking *asking, const struct fore
 
 static enum dc_status predict(const struct asking *asking, const size_t *vms, size_t n_vms, struct dc_error *err) {
     struct forecast *forecasts = calloc(n_vms + 1, sizeof(*forecasts));
-    enum dc_status rc = forecasts != NULL ? DC_OK : error_set_nomem(err);
+    if (forecasts == NULL)
+        return error_set_nomem(err);
+    enum dc_status rc = DC_OK;
     for (size_t i = 0; rc == DC_OK && i < n_vms; i++)
         rc = forecast_make(asking->fleet, &asking->fleet->vms[vms[i]], &asking->wish, &forecasts[i], err);
     if (rc == DC_OK && asking->one && !forecasts[0].known)
@@ -172,7 +176,7 @@ static enum dc_status predict(const struct asking *asking, const size_t *vms, si
     if (rc == DC_OK)
         rc = asking->cli->format == CLI_JSON ? write_json(asking, forecasts, vms, n_vms, err)
                                              : write_table(asking, forecasts, vms, n_vms, err);
-    for (size_t i = 0; forecasts != NULL && i < n_vms; i++)
+    for (size_t i = 0; i < n_vms; i++)
         forecast_dispose(&forecasts[i]);
     free(forecasts);
     return rc;
@@ -202,7 +206,7 @@ static void sort_bandwidths(const struct cli *cli, struct forecast_wish *wish) {
 enum dc_status cmd_predict(const struct cli *cli, enum cli_exit *exit_out, struct dc_error *err) {
     struct fleet fleet = {0};
     size_t *vms = NULL;
-    (void)exit_out;
+    *exit_out = CLI_EXIT_OK;
     struct asking asking = {.cli = cli, .fleet = &fleet, .one = cli->arguments.n > 0};
     asking.wish = (struct forecast_wish){.nic_only = !asking.one, .from_prediction = cli->from_prediction};
     sort_bandwidths(cli, &asking.wish);

@@ -23,7 +23,7 @@ static enum dc_status load_plan(const struct cli *cli, const char *name, struct 
 enum dc_status cmd_show(const struct cli *cli, enum cli_exit *exit_out, struct dc_error *err) {
     struct plan plan = {0};
     struct fleet fleet = {0};
-    (void)exit_out;
+    *exit_out = CLI_EXIT_OK;
     enum dc_status rc = load_plan(cli, cli->arguments.items[0], &plan, err);
     if (rc == DC_OK && cli->fleet_path != NULL)
         rc = cli_load_fleet(cli, &fleet, err);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 enum dc_status cmd_snapshot(const struct cli *cli, enum cli_exit *exit_out, struct dc_error *err) {
-    (void)exit_out;
+    *exit_out = CLI_EXIT_OK;
     if (cli->fleet_path == NULL) {
         struct api_reply reply;
         enum dc_status rc = api_client_fleet(cli->socket_path, &reply, err);

@@ -66,7 +66,7 @@ enum dc_status cmd_vms(const struct cli *cli, enum cli_exit *exit_out, struct dc
     struct fleet fleet = {0};
     struct cli_page page = {0};
     long host = FLEET_NO_INDEX;
-    (void)exit_out;
+    *exit_out = CLI_EXIT_OK;
     enum dc_status rc = cli_load_fleet(cli, &fleet, err);
     if (rc == DC_OK && host_name != NULL) {
         host = fleet_doc_find_host(&fleet, host_name);

@@ -42,17 +42,15 @@ static const struct writer_field columns[N_COLUMNS] = {
     [COLUMN_AFTER] = {"after", "AFTER", WRITER_TEXT, true},
 };
 
-/* "a -> b -> c", or NULL when out of memory; the caller frees it. */
-static char *join(char *const *words, size_t n_words, const char *separator) {
+/* "a b c", or NULL when out of memory; the caller frees it. */
+static char *join(char *const *words, size_t n_words) {
     size_t n_bytes = 1;
     for (size_t i = 0; i < n_words; i++)
-        n_bytes += strlen(words[i]) + strlen(separator);
+        n_bytes += strlen(words[i]) + 1;
     char *text = calloc(n_bytes, 1);
-    for (size_t i = 0; text != NULL && i < n_words; i++) {
-        if (i > 0)
-            (void)strcat(text, separator);
-        (void)strcat(text, words[i]);
-    }
+    size_t used = 0;
+    for (size_t i = 0; text != NULL && i < n_words; i++)
+        used += (size_t)snprintf(text + used, n_bytes - used, "%s%s", i > 0 ? " " : "", words[i]);
     return text;
 }
 
@@ -73,12 +71,12 @@ static struct writer_value memory_of(const struct fleet *fleet, const struct pla
 static enum dc_status write_step(const struct plan_step *step, const struct fleet *fleet, struct writer *writer,
                                  struct dc_error *err) {
     struct writer_value values[N_COLUMNS] = {{0}};
-    char *ends[] = {step->from, step->to};
-    char *route = join(ends, 2, " -> ");
-    char *path = join(step->path, step->n_path, " ");
+    char *route = NULL;
+    char *path = join(step->path, step->n_path);
     char *after = join_ids(step->after, step->n_after);
     enum dc_status rc = DC_OK;
-    if (route == NULL || path == NULL || after == NULL) {
+    if (path == NULL || after == NULL || asprintf(&route, "%s -> %s", step->from, step->to) < 0) {
+        route = NULL;
         rc = error_set_nomem(err);
         goto out;
     }
