@@ -48,8 +48,13 @@ bool msg_reader_failed(const struct msg_map *map) {
     return map->reader->error.status != DC_OK;
 }
 
+/* msgpack-c gives NULL for the bytes of an empty string. */
+static const char *bytes_of(const msgpack_object_str *str) {
+    return str->size > 0 ? str->ptr : "";
+}
+
 static bool same_text(const msgpack_object_str *a, const char *text, size_t n_bytes) {
-    return a->size == n_bytes && memcmp(a->ptr, text, n_bytes) == 0;
+    return a->size == n_bytes && memcmp(bytes_of(a), text, n_bytes) == 0;
 }
 
 /* Refuses a map of too many keys, or of one key twice. */
@@ -61,9 +66,9 @@ static void check_keys(const struct msg_map *map) {
     for (size_t i = 0; i < map->n_entries; i++) {
         const msgpack_object_str *key = &map->entries[i].key.via.str;
         for (size_t j = 0; j < i; j++) {
-            if (same_text(&map->entries[j].key.via.str, key->ptr, key->size)) {
+            if (same_text(&map->entries[j].key.via.str, bytes_of(key), key->size)) {
                 msg_reader_fail(map, "(map)", -1, "key \"%.*s\" stands twice", (int)(key->size < 64 ? key->size : 64),
-                                key->ptr);
+                                bytes_of(key));
                 return;
             }
         }
@@ -133,11 +138,11 @@ static char *copy_bytes(const struct msg_map *map, const char *bytes, size_t n_b
 }
 
 static char *to_name(const struct msg_map *map, const char *key, long index, const msgpack_object *object) {
-    if (object->type != MSGPACK_OBJECT_STR || !msg_text_is_name(object->via.str.ptr, object->via.str.size)) {
+    if (object->type != MSGPACK_OBJECT_STR || !msg_text_is_name(bytes_of(&object->via.str), object->via.str.size)) {
         msg_reader_fail(map, key, index, "expected " MSG_TEXT_EXPECTED_NAME);
         return NULL;
     }
-    return copy_bytes(map, object->via.str.ptr, object->via.str.size);
+    return copy_bytes(map, bytes_of(&object->via.str), object->via.str.size);
 }
 
 char *msg_reader_name(const struct msg_map *map, const char *key) {
@@ -152,11 +157,11 @@ char *msg_reader_name_or_null(const struct msg_map *map, const char *key) {
 
 static char *to_line(const struct msg_map *map, const char *key, const msgpack_object *object) {
     const msgpack_object_str *str = &object->via.str;
-    if (object->type != MSGPACK_OBJECT_STR || !msg_text_is_line(str->ptr, str->size, MSG_MAX_LINE_BYTES)) {
+    if (object->type != MSGPACK_OBJECT_STR || !msg_text_is_line(bytes_of(str), str->size, MSG_MAX_LINE_BYTES)) {
         msg_reader_fail(map, key, -1, "expected " MSG_TEXT_EXPECTED_LINE);
         return NULL;
     }
-    return copy_bytes(map, str->ptr, str->size);
+    return copy_bytes(map, bytes_of(str), str->size);
 }
 
 char *msg_reader_line(const struct msg_map *map, const char *key) {
@@ -166,7 +171,7 @@ char *msg_reader_line(const struct msg_map *map, const char *key) {
 
 static void to_uuid(const struct msg_map *map, const char *key, long index, const msgpack_object *object,
                     char uuid_out[MSG_UUID_BYTES]) {
-    if (object->type != MSGPACK_OBJECT_STR || !msg_text_is_uuid(object->via.str.ptr, object->via.str.size)) {
+    if (object->type != MSGPACK_OBJECT_STR || !msg_text_is_uuid(bytes_of(&object->via.str), object->via.str.size)) {
         msg_reader_fail(map, key, index, "expected " MSG_TEXT_EXPECTED_UUID);
         return;
     }
