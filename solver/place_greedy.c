@@ -4,6 +4,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "solver/place_greedy.h"
 
+#include "solver/place_polish.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -167,10 +169,9 @@ enum dc_status place_greedy(struct place_state *state, uint64_t seed, struct dc_
         }
     }
     restore(state, best);
-    place_greedy_improve(state);
     free(order);
     free(best);
-    return DC_OK;
+    return place_greedy_improve(state, err);
 }
 
 /* The class that the LP still owes most of the item's group, with room; or any host. */
@@ -217,13 +218,13 @@ enum dc_status place_greedy_guided(struct place_state *state, const struct place
             place_state_put(state, &state->items[i], (size_t)host);
     }
     repair(state);
-    place_greedy_improve(state);
+    enum dc_status rc = place_greedy_improve(state, err);
     double now_bytes = unplaced_bytes(state);
     if (now_bytes > bytes || (now_bytes >= bytes && place_state_peak_s(state, NULL) >= peak_s))
         restore(state, before);
     free(owed_bytes);
     free(before);
-    return DC_OK;
+    return rc;
 }
 
 static bool item_uses(const struct place_state *state, const struct place_item *item, size_t arc) {
@@ -304,7 +305,7 @@ static bool relieve(struct place_state *state, size_t arc, double peak_s, size_t
     return false;
 }
 
-void place_greedy_improve(struct place_state *state) {
+static void relieve_all(struct place_state *state) {
     size_t tries = IMPROVE_TRIES;
     for (size_t round = 0; round < IMPROVE_ROUNDS && tries > 0; round++) {
         size_t arc = 0;
@@ -312,4 +313,21 @@ void place_greedy_improve(struct place_state *state) {
         if (peak_s <= state->target_s * enough_frac || !relieve(state, arc, peak_s, &tries))
             return;
     }
+}
+
+enum dc_status place_greedy_improve(struct place_state *state, struct dc_error *err) {
+    relieve_all(state);
+    double peak_s = place_state_peak_s(state, NULL);
+    if (peak_s <= state->target_s * enough_frac)
+        return DC_OK;
+    long *before = calloc(state->n_items + 1, sizeof *before);
+    if (before == NULL)
+        return error_set_nomem(err);
+    save(state, before);
+    place_polish(state);
+    relieve_all(state);
+    if (place_state_peak_s(state, NULL) >= peak_s)
+        restore(state, before);
+    free(before);
+    return DC_OK;
 }

@@ -18,4 +18,4 @@ DC_WARN_UNUSED enum dc_status place_greedy_guided(struct place_state *state, con
                                                   struct dc_error *err);
 
 /* Moves and swaps items while the busiest arc gets less busy. */
-void place_greedy_improve(struct place_state *state);
+DC_WARN_UNUSED enum dc_status place_greedy_improve(struct place_state *state, struct dc_error *err);
