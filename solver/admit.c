@@ -62,18 +62,30 @@ static bool precedence_holds(const struct decoder *decoder, const struct problem
     return true;
 }
 
-bool admit_rules_hold(const struct decoder *decoder, size_t mover) {
-    const struct mover *self = &decoder->movers[mover];
-    for (size_t k = decoder->rule_begin[mover]; k < decoder->rule_begin[mover + 1]; k++) {
-        const struct problem_rule *rule = &decoder->problem->rules[decoder->rule_list[k]];
-        if (rule->type == PROBLEM_SPREAD && !spread_holds(decoder, rule, self))
-            return false;
-        if (rule->type == PROBLEM_SERIALIZE && !serialize_holds(decoder, rule))
-            return false;
-        if (rule->type == PROBLEM_PRECEDENCE && !precedence_holds(decoder, rule, self))
-            return false;
+static bool rule_holds(const struct decoder *decoder, const struct problem_rule *rule, const struct mover *self) {
+    switch (rule->type) {
+    case PROBLEM_SPREAD:
+        return spread_holds(decoder, rule, self);
+    case PROBLEM_SERIALIZE:
+        return serialize_holds(decoder, rule);
+    case PROBLEM_PRECEDENCE:
+        return precedence_holds(decoder, rule, self);
+    case PROBLEM_GATHER:
+    case PROBLEM_BAN:
+    case PROBLEM_FENCE:
+    case PROBLEM_TOGETHER:
+        break;
     }
     return true;
+}
+
+long admit_rule_against(const struct decoder *decoder, size_t mover) {
+    for (size_t k = decoder->rule_begin[mover]; k < decoder->rule_begin[mover + 1]; k++) {
+        const size_t rule = decoder->rule_list[k];
+        if (!rule_holds(decoder, &decoder->problem->rules[rule], &decoder->movers[mover]))
+            return (long)rule;
+    }
+    return PROBLEM_ANY;
 }
 
 bool admit_memory_fits(const struct decoder *decoder, size_t mover) {
@@ -98,7 +110,7 @@ static bool can_start(struct decoder *decoder, size_t mover, bool any_share) {
         return block_on(self, &decoder->hosts[self->from].stamp);
     if (!slot_free(decoder, self->to) || !admit_memory_fits(decoder, mover))
         return block_on(self, &decoder->hosts[self->to].stamp);
-    if (!admit_rules_hold(decoder, mover))
+    if (admit_rule_against(decoder, mover) != PROBLEM_ANY)
         return block_on(self, &decoder->end_stamp);
     return share_offers(decoder, mover, any_share);
 }
@@ -143,8 +155,6 @@ static bool try_group(struct decoder *decoder, size_t group) {
         good = can_start(decoder, mover, true);
         if (good)
             start(decoder, mover);
-        else
-            decoder->wake_s = fmin(decoder->wake_s, decoder->movers[mover].wake_s);
     }
     if (good) {
         share_keep_pins(decoder);
@@ -160,7 +170,6 @@ static bool try_group(struct decoder *decoder, size_t group) {
 static bool try_alone(struct decoder *decoder, size_t mover) {
     if (!can_start(decoder, mover, false)) {
         share_unpin(decoder);
-        decoder->wake_s = fmin(decoder->wake_s, decoder->movers[mover].wake_s);
         return false;
     }
     share_keep_pins(decoder);
@@ -168,19 +177,26 @@ static bool try_alone(struct decoder *decoder, size_t mover) {
     return true;
 }
 
-static bool still_blocked(struct decoder *decoder, const struct mover *self) {
-    if (self->blocked_by == NULL || *self->blocked_by != self->blocked_stamp || decoder->now_s >= self->wake_s)
+static bool still_blocked(struct decoder *decoder, size_t mover) {
+    struct mover *self = &decoder->movers[mover];
+    if (self->blocked_by == NULL)
         return false;
-    if (isfinite(self->wake_s)) {
-        decoder->arcs[self->blocked_arc].wake_scan = decoder->scan;
-        decoder->wake_s = fmin(decoder->wake_s, self->wake_s);
+    if (*self->blocked_by != self->blocked_stamp)
+        return self->blocked_arc != DECODE_NONE && share_lacks(decoder, mover);
+    if (self->blocked_arc == DECODE_NONE)
+        return true;
+    if (decoder->now_s >= self->wake_s) { /* a handover is due: for all that wait for this arc */
+        decoder->arcs[self->blocked_arc].stamp++;
+        return false;
     }
+    share_watch(decoder, mover);
     return true;
 }
 
 void admit_waiting(struct decoder *decoder) {
     size_t n_kept = 0;
     decoder->scan++;
+    decoder->has_news = false;
     decoder->wake_s = INFINITY;
     for (size_t k = 0; k < decoder->n_waiting; k++) {
         const size_t index = decoder->waiting[k];
@@ -190,7 +206,7 @@ void admit_waiting(struct decoder *decoder) {
         bool started = false;
         if (mover->group != SIZE_MAX)
             started = try_group(decoder, mover->group);
-        else if (!still_blocked(decoder, mover))
+        else if (!still_blocked(decoder, index))
             started = try_alone(decoder, index);
         if (!started)
             decoder->waiting[n_kept++] = index;

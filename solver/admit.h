@@ -11,8 +11,8 @@
  * decoder's `wake_s` to when one more could, if nothing else happens before. */
 void admit_waiting(struct decoder *decoder);
 
-/* Whether a rule keeps the mover from starting, as things stand. */
-bool admit_rules_hold(const struct decoder *decoder, size_t mover);
+/* The rule that keeps the mover from starting, as things stand; PROBLEM_ANY: none. */
+long admit_rule_against(const struct decoder *decoder, size_t mover);
 
 /* Whether its destination has room for it, as things stand. */
 bool admit_memory_fits(const struct decoder *decoder, size_t mover);

@@ -36,6 +36,8 @@ static void reset(struct decoder *decoder, const struct decode_order *order) {
     decoder->now_s = 0;
     decoder->n_waiting = decoder->n_in_flight = decoder->n_sharing = decoder->n_pins = decoder->n_wakes = 0;
     decoder->rates_stale = false;
+    decoder->has_news = true;
+    decoder->wake_s = INFINITY;
     decoder->end_stamp = decoder->scan = 0;
     decoder->n_log = 0;
     decoder->score = (struct decode_score){.n_unstarted = order->n};
@@ -72,6 +74,7 @@ static void finish(struct decoder *decoder, struct mover *mover) {
     mover->phase = MOVER_DONE;
     mover->end_s = decoder->now_s;
     decoder->end_stamp++;
+    decoder->has_news = true;
     decoder->hosts[mover->from].n_in_flight--;
     decoder->hosts[mover->from].stamp++;
     decoder->hosts[mover->from].free_bytes += decoder->problem->vms[mover->vm].memory_bytes;
@@ -127,12 +130,14 @@ static void run(struct decoder *decoder, const struct decode_order *order) {
         decoder->n_in_flight = n_kept;
         if (decoder->rates_stale)
             share_fill(decoder);
-        admit_waiting(decoder);
+        if (decoder->has_news || decoder->now_s >= decoder->wake_s)
+            admit_waiting(decoder);
         double next_s = decoder->wake_s;
         for (size_t k = 0; k < decoder->n_in_flight; k++)
             next_s = fmin(next_s, decoder->movers[decoder->in_flight[k]].next_s);
         if (!isfinite(next_s))
             return; /* all done, or nothing can ever start */
+        decoder->n_wakes += next_s == decoder->wake_s;
         decoder->now_s = fmax(next_s, decoder->now_s);
     }
 }
@@ -145,6 +150,33 @@ double decoder_makespan(struct decoder *decoder, const struct decode_order *orde
 bool decoder_started(const struct decoder *decoder, size_t vm) {
     const size_t index = decoder->mover_of[vm];
     return index != SIZE_MAX && decoder->movers[index].phase == MOVER_DONE;
+}
+
+/* The first rule by which others must start with the VM. */
+static long group_rule(const struct problem *problem, size_t vm) {
+    for (size_t i = 0; i < problem->n_rules; i++)
+        for (size_t k = 0; k < problem->rules[i].n_vms; k++)
+            if (problem->rules[i].vms[k] == vm &&
+                (problem->rules[i].type == PROBLEM_TOGETHER || problem->rules[i].type == PROBLEM_GATHER))
+                return (long)i;
+    return PROBLEM_ANY;
+}
+
+struct solution_conflict decoder_explain(const struct decoder *decoder, size_t vm) {
+    const size_t index = decoder->mover_of[vm];
+    struct solution_conflict conflict = {CONFLICT_DEADLOCK, (long)vm, PROBLEM_ANY, PROBLEM_ANY, 0, 0, 0};
+    if (index == SIZE_MAX)
+        return conflict;
+    conflict.host = (long)decoder->movers[index].to;
+    conflict.needed = decoder->problem->vms[vm].memory_bytes;
+    conflict.available = fmax(0, decoder->hosts[decoder->movers[index].to].free_bytes);
+    if (!admit_memory_fits(decoder, index))
+        return conflict;
+    conflict.rule = admit_rule_against(decoder, index);
+    if (conflict.rule == PROBLEM_ANY && decoder->movers[index].group != SIZE_MAX)
+        conflict.rule = group_rule(decoder->problem, vm);
+    conflict.kind = conflict.rule != PROBLEM_ANY ? CONFLICT_RULE : CONFLICT_DEADLOCK;
+    return conflict;
 }
 
 const struct decode_score *decoder_score(const struct decoder *decoder) {

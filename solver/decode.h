@@ -47,6 +47,10 @@ void decoder_free(struct decoder **decoder);
 double decoder_makespan(struct decoder *decoder, const struct decode_order *order);
 bool decoder_started(const struct decoder *decoder, size_t vm);
 
+/* What held up a VM that never started in the last decode: memory of its destination
+ * (CONFLICT_DEADLOCK) or a rule (CONFLICT_RULE). */
+struct solution_conflict decoder_explain(const struct decoder *decoder, size_t vm);
+
 /* Of the last decode; lent until the next. */
 const struct decode_score *decoder_score(const struct decoder *decoder);
 

@@ -85,6 +85,7 @@ static void add_movers(struct decoder *decoder, const long *to) {
         mover->cost = &problem->vms[vm].cost[decoder->quantile];
         mover->group = SIZE_MAX;
         set_path(decoder, mover);
+        decoder->longest_pre_s = fmax(decoder->longest_pre_s, mover->cost->pre_s);
         decoder->mover_of[vm] = decoder->n_movers++;
     }
 }
@@ -93,6 +94,8 @@ static void add_movers(struct decoder *decoder, const long *to) {
 static bool add_nodes(struct decoder *decoder) {
     const struct problem *problem = decoder->problem;
     for (size_t i = 0; i < decoder->n_movers; i++) {
+        if (i > 0 && decoder->movers[i].from == decoder->movers[i - 1].from)
+            continue;
         for (size_t host = 0; host < problem->n_hosts; host++) {
             size_t n_arcs = 0;
             (void)problem_path(problem, decoder->movers[i].from, host, &n_arcs);

@@ -44,7 +44,8 @@ struct mover {
     const uint64_t *blocked_by;
     uint64_t blocked_stamp;
     uint32_t blocked_arc; /* DECODE_NONE: something else */
-    double wake_s;        /* worth another look then */
+    double wake_s;        /* the arc's next handover, as of wake_changes */
+    uint64_t wake_changes;
 };
 
 static const uint32_t DECODE_NONE = UINT32_MAX;
@@ -58,8 +59,13 @@ struct arc_state {
     uint32_t first; /* of its flow nodes, or DECODE_NONE */
     double hard;    /* sum over the list */
     double left;    /* scratch of the water-filling */
-    uint64_t stamp; /* changes when anything on the arc changes */
-    uint64_t wake_scan;
+    double load;    /* rates, and what is promised to those in setup */
+    double load_before;
+    uint64_t stamp;      /* changes when there may be more for a mover that waits */
+    uint64_t changes;    /* counts the changes of rates on it */
+    uint64_t wake_scan;  /* the scan in which a waiting mover answered for its next handover */
+    uint64_t share_scan; /* the scan in which most_share was found */
+    double most_share;   /* no mover later in that scan gets more of it */
 };
 
 struct host_state {
@@ -95,6 +101,8 @@ struct decoder {
     size_t *sharing;   /* movers in PRE, LIVE or STOP with bytes to send, by place */
     size_t *pins;      /* pinned while an admission is tried */
     bool rates_stale;
+    bool has_news; /* something changed that a waiting mover may wait for */
+    double longest_pre_s;
     uint64_t end_stamp; /* changes when a migration ends */
     uint64_t scan;
     size_t n_wakes;

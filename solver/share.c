@@ -18,7 +18,7 @@
 static const double time_slack_frac = 1e-9;
 /* Bandwidths this close are the same. */
 static const double rate_slack_frac = 1e-9;
-/* Looks at the same order that are worth their time, per mover. */
+/* Wake-ups that are worth their time, per mover of the decode. */
 enum { MAX_WAKES_PER_MOVER = 20 };
 
 static double time_slack(double at_s) {
@@ -39,9 +39,10 @@ static void sum_hard(struct decoder *decoder, const struct mover *mover) {
     }
 }
 
-static void touch_arcs(struct decoder *decoder, const struct mover *mover) {
-    for (size_t i = 0; i < mover->n_arcs; i++)
-        decoder->arcs[mover->arcs[i]].stamp++;
+/* Whoever waits for more on the arc is to look again. */
+static void touch(struct decoder *decoder, uint32_t arc) {
+    decoder->arcs[arc].stamp++;
+    decoder->has_news = true;
 }
 
 static void record_rate(struct decoder *decoder, size_t mover, double rate) {
@@ -62,12 +63,12 @@ void share_enter(struct decoder *decoder, size_t mover) {
             decoder->nodes[arc->first].previous = node;
         arc->first = node;
         arc->hard += self->hard;
+        arc->load += self->promised;
     }
     size_t at = decoder->n_sharing++;
     for (; at > 0 && decoder->movers[decoder->sharing[at - 1]].place > self->place; at--)
         decoder->sharing[at] = decoder->sharing[at - 1];
     decoder->sharing[at] = mover;
-    touch_arcs(decoder, self);
 }
 
 void share_leave(struct decoder *decoder, size_t mover) {
@@ -90,7 +91,8 @@ void share_leave(struct decoder *decoder, size_t mover) {
         at++;
     for (decoder->n_sharing--; at < decoder->n_sharing; at++)
         decoder->sharing[at] = decoder->sharing[at + 1];
-    touch_arcs(decoder, self);
+    for (size_t i = 0; i < self->n_arcs; i++)
+        touch(decoder, self->arcs[i]);
     decoder->rates_stale = true;
 }
 
@@ -110,7 +112,9 @@ static void set_rate(struct decoder *decoder, size_t mover, double rate) {
         self->live_s = point.live_s;
         self->stop_s = point.stop_s;
         self->rate = rate;
-        touch_arcs(decoder, self);
+        for (size_t i = 0; i < self->n_arcs; i++)
+            decoder->arcs[self->arcs[i]].changes++;
+        decoder->has_news = true;
         if (decoder->recording)
             record_rate(decoder, mover, rate);
     }
@@ -141,17 +145,44 @@ static void serve(struct decoder *decoder, size_t mover) {
         set_rate(decoder, mover, same ? self->rate : rate);
 }
 
-void share_fill(struct decoder *decoder) {
+static void start_fill(struct decoder *decoder) {
     for (size_t k = 0; k < decoder->n_sharing; k++) {
         const struct mover *mover = &decoder->movers[decoder->sharing[k]];
-        for (size_t i = 0; i < mover->n_arcs; i++)
-            decoder->arcs[mover->arcs[i]].left = decoder->problem->arcs[mover->arcs[i]].capacity_bytes_per_s;
+        for (size_t i = 0; i < mover->n_arcs; i++) {
+            struct arc_state *arc = &decoder->arcs[mover->arcs[i]];
+            arc->left = decoder->problem->arcs[mover->arcs[i]].capacity_bytes_per_s;
+            arc->load_before = fmax(arc->load_before, arc->load);
+            arc->load = 0;
+        }
     }
     for (size_t k = 0; k < decoder->n_sharing; k++) {
         const struct mover *mover = &decoder->movers[decoder->sharing[k]];
         for (size_t i = 0; is_sending(mover) && i < mover->n_arcs; i++)
             decoder->arcs[mover->arcs[i]].left -= mover->hard;
     }
+}
+
+/* Arcs with less on them than before have something to offer. */
+static void end_fill(struct decoder *decoder) {
+    for (size_t k = 0; k < decoder->n_sharing; k++) {
+        const struct mover *mover = &decoder->movers[decoder->sharing[k]];
+        const double load = mover->phase == MOVER_PRE ? mover->promised : mover->rate;
+        for (size_t i = 0; i < mover->n_arcs; i++)
+            decoder->arcs[mover->arcs[i]].load += load;
+    }
+    for (size_t k = 0; k < decoder->n_sharing; k++) {
+        const struct mover *mover = &decoder->movers[decoder->sharing[k]];
+        for (size_t i = 0; i < mover->n_arcs; i++) {
+            struct arc_state *arc = &decoder->arcs[mover->arcs[i]];
+            if (arc->load < arc->load_before * (1 - 1e3 * rate_slack_frac))
+                touch(decoder, mover->arcs[i]);
+            arc->load_before = 0;
+        }
+    }
+}
+
+void share_fill(struct decoder *decoder) {
+    start_fill(decoder);
     for (size_t k = 0; k < decoder->n_sharing; k++)
         if (decoder->movers[decoder->sharing[k]].phase == MOVER_STOP)
             serve(decoder, decoder->sharing[k]);
@@ -162,6 +193,7 @@ void share_fill(struct decoder *decoder) {
         else if (mover->phase == MOVER_PRE)
             mover->promised = fmax(mover->promised, fmin(mover->best_bytes_per_s, narrowest_left(decoder, mover)));
     }
+    end_fill(decoder);
     decoder->rates_stale = false;
 }
 
@@ -258,37 +290,72 @@ static double next_handover(const struct decoder *decoder, const struct mover *s
     return wake_s;
 }
 
-/* The first in line on an arc is looked at again when a handover is due; the others after it. */
-static bool block(struct decoder *decoder, struct mover *self, uint32_t arc) {
-    struct arc_state *state = &decoder->arcs[arc];
-    self->blocked_by = &state->stamp;
-    self->blocked_stamp = state->stamp;
+void share_watch(struct decoder *decoder, size_t mover) {
+    struct mover *self = &decoder->movers[mover];
+    struct arc_state *arc = &decoder->arcs[self->blocked_arc];
+    if (arc->wake_scan == decoder->scan || decoder->n_wakes >= MAX_WAKES_PER_MOVER * decoder->n_movers)
+        return;
+    arc->wake_scan = decoder->scan;
+    if (self->wake_changes != arc->changes) {
+        self->wake_s = next_handover(decoder, self, self->blocked_arc);
+        self->wake_changes = arc->changes;
+    }
+    decoder->wake_s = fmin(decoder->wake_s, self->wake_s);
+}
+
+static double wanted_share(const struct mover *self) {
+    return self->threshold_frac * self->best_bytes_per_s * (1 - rate_slack_frac);
+}
+
+bool share_lacks(struct decoder *decoder, size_t mover) {
+    struct mover *self = &decoder->movers[mover];
+    const struct arc_state *arc = &decoder->arcs[self->blocked_arc];
+    const double wanted = wanted_share(self);
+    if (arc->share_scan != decoder->scan || arc->most_share >= wanted || self->floor_bytes_per_s >= wanted)
+        return false;
+    self->blocked_stamp = arc->stamp;
+    share_watch(decoder, mover);
+    return true;
+}
+
+static bool block(struct decoder *decoder, size_t mover, uint32_t arc) {
+    struct mover *self = &decoder->movers[mover];
+    self->blocked_by = &decoder->arcs[arc].stamp;
+    self->blocked_stamp = decoder->arcs[arc].stamp;
     self->blocked_arc = arc;
     self->wake_s = INFINITY;
-    if (state->wake_scan == decoder->scan || decoder->n_wakes >= MAX_WAKES_PER_MOVER * decoder->n_movers)
-        return false;
-    self->wake_s = next_handover(decoder, self, arc);
-    if (isfinite(self->wake_s)) {
-        state->wake_scan = decoder->scan;
-        decoder->n_wakes++;
-    }
+    self->wake_changes = UINT64_MAX;
+    share_watch(decoder, mover);
     return false;
+}
+
+/* Whether the arc gives the share wanted. The first that asks in a scan also
+ * finds out what the arc can give at most, to all that ask after it. */
+static bool offers_share(struct decoder *decoder, const struct mover *self, uint32_t arc, double wanted,
+                         double *share) {
+    struct arc_state *state = &decoder->arcs[arc];
+    if (state->share_scan != decoder->scan) {
+        state->share_scan = decoder->scan;
+        state->most_share = expected_share(decoder, self, arc, decoder->now_s + decoder->longest_pre_s);
+    }
+    if (state->most_share < wanted && self->floor_bytes_per_s < wanted)
+        return false;
+    *share = fmin(*share, expected_share(decoder, self, arc, decoder->now_s + self->cost->pre_s));
+    *share = fmax(*share, self->floor_bytes_per_s);
+    return *share >= wanted;
 }
 
 bool share_offers(struct decoder *decoder, size_t mover, bool any_share) {
     struct mover *self = &decoder->movers[mover];
     const double first_page_s = decoder->now_s + self->cost->pre_s;
-    const double wanted = any_share ? 0 : self->threshold_frac * self->best_bytes_per_s * (1 - rate_slack_frac);
+    const double wanted = any_share ? 0 : wanted_share(self);
     double share = self->best_bytes_per_s;
-    for (size_t i = 0; i < self->n_arcs; i++) {
-        share = fmin(share, expected_share(decoder, self, self->arcs[i], first_page_s));
-        share = fmax(share, self->floor_bytes_per_s);
-        if (share < wanted)
-            return block(decoder, self, self->arcs[i]);
-    }
+    for (size_t i = 0; i < self->n_arcs; i++)
+        if (!offers_share(decoder, self, self->arcs[i], wanted, &share))
+            return block(decoder, mover, self->arcs[i]);
     for (size_t i = 0; i < self->n_arcs; i++)
         if (!floor_fits(decoder, self, self->arcs[i], first_page_s))
-            return block(decoder, self, self->arcs[i]);
+            return block(decoder, mover, self->arcs[i]);
     self->promised = share;
     return true;
 }

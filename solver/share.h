@@ -19,8 +19,16 @@ void share_fill(struct decoder *decoder);
 /* Whether a mover could start now: its floor will be there at its first page,
  * and its threshold is met (`any_share`: floor alone). Migrations that will be gone
  * by then are pinned where that makes room: share_unpin() takes that back.
- * Where it could not, `blocked_*` and `wake_s` of the mover are set. */
+ * Where it could not, what holds it up is noted in the mover and watched. */
 bool share_offers(struct decoder *decoder, size_t mover, bool any_share);
+
+/* For a mover held up by an arc: the first in line answers for waking the
+ * decoder when the next migration on the arc is about to be gone. */
+void share_watch(struct decoder *decoder, size_t mover);
+
+/* Whether the arc that held it up is known, from this scan, to have too little
+ * still. Cheap; false means nothing. */
+bool share_lacks(struct decoder *decoder, size_t mover);
 
 /* Takes back the pins of the last share_offers(), or lets them stand. */
 void share_unpin(struct decoder *decoder);
