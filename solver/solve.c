@@ -1,0 +1,260 @@
+/*
+ * The front door: the steps of an answer, one after the other. VMs that cannot
+ * go are left out on the way, each with its conflict; the rest is planned in
+ * a view of the problem in which those VMs stay.
+ */
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "solver/solve.h"
+
+#include "solver/bound.h"
+#include "solver/place.h"
+#include "solver/precheck.h"
+#include "solver/report.h"
+#include "solver/search.h"
+#include "solver/step_model.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const double milp_gap_frac = 0.001;
+static const double milp_time_s = 2;         /* a cut-off for each use; node limits come first */
+static const double worth_model_frac = 0.01; /* gaps above this are worth the step model */
+enum { MODEL_DECODES = 300 };
+
+struct solver {
+    const struct problem *problem;
+    const struct solve_options *options;
+    struct solution *solution;
+    double begin_s, end_s; /* on the monotonic clock */
+    struct problem view;   /* the problem with the VMs that are left out staying; shares all else */
+    bool *skip;            /* per VM: left out */
+    long *to;              /* per VM */
+    struct decode_order order;
+    struct decoder *decoder;
+};
+
+static bool solver_init(struct solver *solver) {
+    const size_t n = solver->problem->n_vms + 1;
+    solver->view = *solver->problem;
+    solver->view.vms = calloc(n, sizeof(*solver->view.vms));
+    solver->skip = calloc(n, sizeof(*solver->skip));
+    solver->to = calloc(n, sizeof(*solver->to));
+    solver->order.vm = calloc(n, sizeof(*solver->order.vm));
+    solver->order.threshold_frac = calloc(n, sizeof(*solver->order.threshold_frac));
+    if (solver->view.vms == NULL || solver->skip == NULL || solver->to == NULL || solver->order.vm == NULL ||
+        solver->order.threshold_frac == NULL)
+        return false;
+    if (solver->problem->n_vms > 0)
+        memcpy(solver->view.vms, solver->problem->vms, solver->problem->n_vms * sizeof(*solver->view.vms));
+    return true;
+}
+
+static void solver_dispose(struct solver *solver) {
+    decoder_free(&solver->decoder);
+    free(solver->view.vms);
+    free(solver->skip);
+    free(solver->to);
+    free(solver->order.vm);
+    free(solver->order.threshold_frac);
+}
+
+static struct milp_limits milp_limits_now(const struct solver *solver) {
+    return (struct milp_limits){
+        .time_s = fmax(0.001, fmin(milp_time_s, solver->end_s - search_clock_s())),
+        .gap_frac = milp_gap_frac,
+        .cancel = solver->options->cancel,
+    };
+}
+
+static void leave_out(struct solver *solver, size_t vm) {
+    solver->skip[vm] = true;
+    solver->view.vms[vm].moves = false;
+    solver->to[vm] = (long)solver->problem->vms[vm].host;
+}
+
+/* Destinations; what has none is left out. The rest makes up the order. */
+static enum dc_status find_places(struct solver *solver, struct dc_error *err) {
+    const struct milp_limits limits = milp_limits_now(solver);
+    const enum dc_status rc = place(solver->problem, &limits, solver->options->seed, solver->to, solver->solution, err);
+    if (rc != DC_OK)
+        return rc;
+    for (size_t vm = 0; vm < solver->problem->n_vms; vm++) {
+        if (!solver->problem->vms[vm].moves)
+            continue;
+        if (solver->skip[vm] || solver->to[vm] < 0 || (size_t)solver->to[vm] == solver->problem->vms[vm].host)
+            leave_out(solver, vm);
+        else
+            solver->order.vm[solver->order.n++] = vm;
+    }
+    return DC_OK;
+}
+
+static bool is_destination_free(const struct solver *solver) {
+    for (size_t i = 0; i < solver->order.n; i++)
+        if (solver->problem->vms[solver->order.vm[i]].to == PROBLEM_ANY)
+            return true;
+    return false;
+}
+
+/* The best bound that holds for the question, of the VMs that are planned. */
+static enum dc_status find_bound(struct solver *solver, struct dc_error *err) {
+    struct solution_bound *best = &solver->solution->bound;
+    struct solution_bound by_placement = {0};
+    enum dc_status rc = bound_closed_form(&solver->view, PROBLEM_P95, NULL, best, err);
+    if (rc != DC_OK || !is_destination_free(solver))
+        return rc;
+    const struct milp_limits limits = milp_limits_now(solver);
+    rc = bound_placement(&solver->view, PROBLEM_P95, NULL, &limits, &by_placement, err);
+    if (rc == DC_OK && by_placement.kind != SOLUTION_BOUND_NONE && by_placement.value_s > best->value_s)
+        *best = by_placement;
+    return rc;
+}
+
+static void report_progress(void *context, const struct decode_score *score) {
+    const struct solver *solver = context;
+    const double bound_s = solver->solution->bound.value_s;
+    const struct solve_progress progress = {
+        .elapsed_s = search_clock_s() - solver->begin_s,
+        .makespan_s = score->makespan_s,
+        .bound_s = bound_s,
+        .gap_frac = bound_s > 0 ? score->makespan_s / bound_s - 1 : 0,
+    };
+    if (solver->options->on_progress != NULL)
+        solver->options->on_progress(solver->options->context, &progress);
+}
+
+static struct search_options search_options_now(struct solver *solver, size_t n_decodes) {
+    return (struct search_options){
+        .seed = solver->options->seed,
+        .bound_s = solver->solution->bound.value_s,
+        .n_decodes = n_decodes,
+        .end_s = solver->end_s,
+        .cancel = solver->options->cancel,
+        .on_better = report_progress,
+        .context = solver,
+    };
+}
+
+static enum dc_status find_order(struct solver *solver, struct dc_error *err) {
+    const struct search_options options = search_options_now(solver, 0);
+    struct search_result result;
+    enum dc_status rc = decoder_new(&solver->view, solver->to, PROBLEM_P95, &solver->decoder, err);
+    if (rc == DC_OK)
+        rc = search_order(&solver->view, PROBLEM_P95, solver->to, solver->decoder, &options, &solver->order, &result,
+                          err);
+    if (rc != DC_OK)
+        return rc;
+    solver->solution->time_limit_hit = result.time_limit_hit;
+    solver->solution->cancelled = result.cancelled;
+    return DC_OK;
+}
+
+/* Writes the steps. VMs that no order could start are left out with what holds
+ * them up; the bound is then that of the others. */
+static enum dc_status write_schedule(struct solver *solver, struct dc_error *err) {
+    double makespan_s = 0;
+    size_t n_kept = 0;
+    enum dc_status rc = decoder_schedule(solver->decoder, &solver->order, solver->solution, &makespan_s, err);
+    if (rc != DC_OK || isfinite(makespan_s))
+        return rc;
+    for (size_t i = 0; rc == DC_OK && i < solver->order.n; i++) {
+        const size_t vm = solver->order.vm[i];
+        if (decoder_started(solver->decoder, vm)) {
+            solver->order.vm[n_kept] = vm;
+            solver->order.threshold_frac[n_kept++] = solver->order.threshold_frac[i];
+            continue;
+        }
+        const struct solution_conflict conflict = decoder_explain(solver->decoder, vm);
+        rc = solution_add_conflict(solver->solution, &conflict, err);
+        leave_out(solver, vm);
+    }
+    solver->order.n = n_kept;
+    return rc == DC_OK ? find_bound(solver, err) : rc;
+}
+
+static double gap_frac(const struct solution *solution) {
+    if (solution->n_steps == 0 || solution->bound.value_s <= 0)
+        return 0;
+    return fmax(0, solution->makespan_s[PROBLEM_P95] / solution->bound.value_s - 1);
+}
+
+/* Takes the model's order as a start for a short search, and its schedule if that is better. */
+static enum dc_status take_order(struct solver *solver, struct decode_order *order, struct dc_error *err) {
+    const struct search_options options = search_options_now(solver, MODEL_DECODES);
+    struct search_result result;
+    const double before_s = decoder_makespan(solver->decoder, &solver->order);
+    const struct decode_score before = *decoder_score(solver->decoder);
+    enum dc_status rc = search_improve(solver->decoder, &options, order, &result, err);
+    if (rc != DC_OK || !search_is_better(&result.score, &before, fmin(before_s, result.score.makespan_s)))
+        return rc;
+    memcpy(solver->order.vm, order->vm, order->n * sizeof(*order->vm));
+    memcpy(solver->order.threshold_frac, order->threshold_frac, order->n * sizeof(*order->threshold_frac));
+    return write_schedule(solver, err);
+}
+
+/* The step model on what the search left open. Its bound is one on the
+ * question only where no destination was free. */
+static enum dc_status try_model(struct solver *solver, struct dc_error *err) {
+    struct solution *solution = solver->solution;
+    if (solver->order.n < 2 || solver->order.n > STEP_MODEL_MAX_VMS || gap_frac(solution) <= worth_model_frac ||
+        solution->time_limit_hit || solution->cancelled)
+        return DC_OK;
+    size_t vms[STEP_MODEL_MAX_VMS];
+    double threshold_frac[STEP_MODEL_MAX_VMS];
+    struct decode_order order = {solver->order.n, vms, threshold_frac};
+    struct step_model_result result = {0};
+    const struct milp_limits limits = milp_limits_now(solver);
+    enum dc_status rc =
+        step_model_solve(&solver->view, solver->to, PROBLEM_P95, solution, &limits, &order, &result, err);
+    if (rc != DC_OK)
+        return rc;
+    if (!is_destination_free(solver) && result.bound_s > solution->bound.value_s)
+        solution->bound = (struct solution_bound){.kind = SOLUTION_BOUND_STEP_MODEL, .value_s = result.bound_s};
+    return result.has_order && order.n == solver->order.n ? take_order(solver, &order, err) : DC_OK;
+}
+
+static bool has_left_out(const struct solver *solver) {
+    for (size_t vm = 0; vm < solver->problem->n_vms; vm++)
+        if (solver->problem->vms[vm].moves && !solver->view.vms[vm].moves)
+            return true;
+    return false;
+}
+
+static enum dc_status find_answer(struct solver *solver, struct dc_error *err) {
+    enum dc_status rc = precheck(solver->problem, PROBLEM_P95, solver->skip, solver->solution, err);
+    if (rc == DC_OK)
+        rc = find_places(solver, err);
+    if (rc == DC_OK && solver->order.n > 0)
+        rc = find_bound(solver, err);
+    if (rc == DC_OK && solver->order.n > 0)
+        rc = find_order(solver, err);
+    if (rc == DC_OK && solver->order.n > 0)
+        rc = write_schedule(solver, err);
+    if (rc == DC_OK)
+        rc = try_model(solver, err);
+    if (rc != DC_OK)
+        return rc;
+    solver->solution->gap_frac = gap_frac(solver->solution);
+    rc = report_p50(&solver->view, solver->to, &solver->order, solver->solution, err);
+    if (rc == DC_OK)
+        rc = report_status(solver->problem, has_left_out(solver), solver->solution, err);
+    if (rc == DC_OK)
+        rc = report_verified(solver->problem, &solver->view, solver->to, &solver->order, solver->solution, err);
+    return rc;
+}
+
+enum dc_status solve(const struct problem *problem, const struct solve_options *options, struct solution *solution_out,
+                     struct dc_error *err) {
+    *solution_out = (struct solution){0};
+    if (problem->route_row == NULL)
+        return error_set(err, DC_EINTERNAL, "solve: the problem is not frozen");
+    struct solver solver = {.problem = problem, .options = options, .solution = solution_out};
+    solver.begin_s = search_clock_s();
+    solver.end_s = options->time_limit_s > 0 ? solver.begin_s + options->time_limit_s : INFINITY;
+    const enum dc_status rc = solver_init(&solver) ? find_answer(&solver, err) : error_set_nomem(err);
+    if (rc != DC_OK)
+        solution_dispose(solution_out);
+    solver_dispose(&solver);
+    return rc;
+}
