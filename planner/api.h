@@ -1,0 +1,44 @@
+/*
+ * The planner's HTTP API: which path does what.
+ *
+ *   GET  /v1/fleet     the fleet document
+ *   GET  /v1/status    counters and hosts
+ *   POST /v1/plans     a goal; the plan document
+ *   GET  /v1/plans     the plans made before
+ *   GET  /v1/plans/ID  one of them
+ *   POST /v1/holds     {"vms": [...], "for_ms": n}: agents stop sampling
+ *   POST /v1/releases  {"vms": [...]}: and begin again
+ *
+ * Errors are {"error": text, "status": name of the dc_status}.
+ */
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "planner/api_server.h"
+#include "planner/collector.h"
+#include "planner/fleet_state.h"
+#include "planner/store.h"
+#include "planner/work_queue.h"
+
+#include <jansson.h>
+
+/* What the handlers work on; all lent. */
+struct api {
+    struct fleet_state *state;
+    struct store *store;
+    struct collector *collector;
+    struct work_queue *plans;     /* solving */
+    struct work_queue *documents; /* writing large JSON */
+};
+
+/* An api_handler_fn; `context` is the struct api. */
+void api_handle(void *context, struct api_request *request);
+
+/* Replies with `json` (a reference, taken over). */
+void api_reply_json(struct api_request *request, unsigned status, json_t *json);
+
+/* Replies with the error; the HTTP status follows from its own. */
+void api_reply_error(struct api_request *request, enum dc_status rc, const struct dc_error *err);
+
+/* The request's body as a JSON object; DC_EINVAL otherwise. The caller's reference. */
+DC_WARN_UNUSED enum dc_status api_read_body(const struct api_request *request, json_t **json_out, struct dc_error *err);

@@ -1,0 +1,15 @@
+/*
+ * Plans over the API: a goal is solved on a worker thread, on a copy of the
+ * fleet; what comes out is stored before it is answered. A client that goes
+ * away takes its question back.
+ */
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "planner/api.h"
+
+void api_plan_make(struct api *api, struct api_request *request, const char *rest);
+void api_plan_list(struct api *api, struct api_request *request, const char *rest);
+
+/* `rest` is the plan's id. */
+void api_plan_get(struct api *api, struct api_request *request, const char *rest);
