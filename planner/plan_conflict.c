@@ -134,18 +134,26 @@ static void say_rule(struct wording *w) {
     offer_exclude(w);
 }
 
+/* A VM's own migration may be longer than the deadline already. */
 static void say_deadline(struct wording *w) {
     char bound[UNITS_TEXT_BYTES], deadline[UNITS_TEXT_BYTES], best[UNITS_TEXT_BYTES];
     char enough[NAME_BYTES] = "";
+    const bool one_vm = w->conflict->vm != PROBLEM_ANY;
     if (w->conflict->best > 0 && isfinite(w->conflict->best)) {
         (void)snprintf(enough, sizeof(enough), "; %s is enough (a plan exists)",
                        units_format_duration(1e3 * w->conflict->best, best, sizeof(best)));
         offer(w, "deadline_ms", integer(ceil(1e3 * w->conflict->best)));
     }
-    (void)snprintf(w->what, sizeof(w->what), "the deadline of %s cannot be kept: at least %s is needed (proved)%s",
-                   units_format_duration(1e3 * w->conflict->available, deadline, sizeof(deadline)),
-                   units_format_duration(1e3 * w->conflict->needed, bound, sizeof(bound)), enough);
+    (void)units_format_duration(1e3 * w->conflict->available, deadline, sizeof(deadline));
+    (void)units_format_duration(1e3 * w->conflict->needed, bound, sizeof(bound));
+    if (one_vm)
+        (void)snprintf(w->what, sizeof(w->what), "%s: its migration alone takes at least %s, the deadline is %s", w->vm,
+                       bound, deadline);
+    else
+        (void)snprintf(w->what, sizeof(w->what), "the deadline of %s cannot be kept: at least %s is needed (proved)%s",
+                       deadline, bound, enough);
     need(w, "deadline_ms", ceil(1e3 * w->conflict->needed));
+    offer_exclude(w);
 }
 
 static void say_deadlock(struct wording *w) {

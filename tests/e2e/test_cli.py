@@ -128,8 +128,10 @@ def test_what_cannot_be_exits_3_and_says_why(name, word):
 
 
 def test_a_deadline_that_cannot_be_kept_names_both_figures():
-    plan = plan_of("evacuate", "h1", "--fleet", FLEETS / "small.json", "--deadline", "2s", code=3)
+    plan = plan_of("evacuate", "h1", "--fleet", FLEETS / "small.json", "--deadline", "20s", code=3)
     assert any("deadline" in c["what"] and "proved" in c["what"] for c in plan["conflicts"])
+    plan = plan_of("evacuate", "h1", "--fleet", FLEETS / "small.json", "--deadline", "10s", code=3)
+    assert any("VM db1: its migration alone" in c["what"] for c in plan["conflicts"])
 
 
 def test_stale_data_exits_4(tmp_path):
