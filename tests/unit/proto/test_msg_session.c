@@ -58,6 +58,48 @@ static void test_hello_goes_round(void **state) {
     msg_buffer_dispose(&buffer);
 }
 
+/* The bytes of GRAMMAR.md's example. */
+static void test_example_of_the_grammar(void **state) {
+    (void)state;
+    static const char hello_bytes[] = "\xde\x00\x07\xac"
+                                      "protocol_min\x01\xac"
+                                      "protocol_max\x01\xa7"
+                                      "version\xa5"
+                                      "0.1.0\xa4"
+                                      "host\xa2"
+                                      "h1\xa7"
+                                      "boot_id\xa3"
+                                      "b-1\xab"
+                                      "instance_id\xa3"
+                                      "i-1\xac"
+                                      "capabilities\x91\xa4"
+                                      "hold";
+    static const char welcome_bytes[] = "\xde\x00\x04\xa8"
+                                        "protocol\x01\xa7"
+                                        "version\xa5"
+                                        "0.1.0\xa6"
+                                        "credit@\xb2"
+                                        "status_interval_ms\xcd\x13\x88";
+    static char boot[] = "b-1";
+    static char instance[] = "i-1";
+    struct msg_hello said = hello;
+    said.protocol_max = 1;
+    said.boot_id = boot;
+    said.instance_id = instance;
+    said.n_capabilities = 1;
+    said.capabilities = &capability_texts[1];
+    const struct msg_welcome answer = {
+        .protocol = 1, .version = version_text, .credit = 64, .status_interval_ms = 5000};
+    struct msg_buffer buffer = {0};
+    assert_int_equal(msg_hello_write(&said, &buffer, NULL), DC_OK);
+    assert_int_equal(buffer.n_bytes, sizeof(hello_bytes) - 1);
+    assert_memory_equal(buffer.bytes, hello_bytes, buffer.n_bytes);
+    assert_int_equal(msg_welcome_write(&answer, &buffer, NULL), DC_OK);
+    assert_int_equal(buffer.n_bytes, sizeof(welcome_bytes) - 1);
+    assert_memory_equal(buffer.bytes, welcome_bytes, buffer.n_bytes);
+    msg_buffer_dispose(&buffer);
+}
+
 static void test_hello_refuses(void **state) {
     (void)state;
     static const struct msg_tweak tweaks[] = {
@@ -226,10 +268,15 @@ static void test_kinds(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_hello_goes_round), cmocka_unit_test(test_hello_refuses),
-        cmocka_unit_test(test_welcome),          cmocka_unit_test(test_reject),
-        cmocka_unit_test(test_credit),           cmocka_unit_test(test_resync_and_bye),
-        cmocka_unit_test(test_status),           cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_hello_goes_round),
+        cmocka_unit_test(test_hello_refuses),
+        cmocka_unit_test(test_welcome),
+        cmocka_unit_test(test_reject),
+        cmocka_unit_test(test_credit),
+        cmocka_unit_test(test_resync_and_bye),
+        cmocka_unit_test(test_status),
+        cmocka_unit_test(test_example_of_the_grammar),
+        cmocka_unit_test(test_kinds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
