@@ -57,9 +57,6 @@ const struct decode_score *decoder_score(const struct decoder *decoder);
 /* When the VM's migration ended in the last decode; INFINITY if it never started. */
 double decoder_end_s(const struct decoder *decoder, size_t vm);
 
-/* Gives one VM of the placement another destination. False, and nothing changed, where it cannot get there. */
-DC_WARN_UNUSED bool decoder_redirect(struct decoder *decoder, size_t vm, size_t to);
-
 /* The same, and every step written out (with `after`, rates, downtimes) into
  * `solution->steps`, replacing what was there; makespan_s of its quantile is
  * set. On a deadlock the steps are those that could start, and only

@@ -11,7 +11,7 @@
 /* Rates above the lowest one that converges, so that a rate a little lower in truth still does. */
 static const double floor_margin = 1.05;
 
-/* Sets path, best bandwidth and floor for its present `to`. */
+/* Sets path, best bandwidth and floor. */
 static void set_path(struct decoder *decoder, struct mover *mover) {
     const struct problem *problem = decoder->problem;
     mover->n_arcs = 0;
@@ -31,19 +31,6 @@ static void set_path(struct decoder *decoder, struct mover *mover) {
     mover->floor_bytes_per_s = fmax(lowest, fmin(best, floor_margin * mover->cost->points[0].bandwidth_bytes_per_s));
     mover->best_live_s = point.live_s;
     mover->best_stop_s = point.stop_s;
-}
-
-bool decoder_redirect(struct decoder *decoder, size_t vm, size_t to) {
-    const size_t index = decoder->mover_of[vm];
-    if (index == SIZE_MAX || to == decoder->movers[index].from)
-        return false;
-    const struct mover before = decoder->movers[index];
-    decoder->movers[index].to = to;
-    set_path(decoder, &decoder->movers[index]);
-    if (decoder->movers[index].possible)
-        return true;
-    decoder->movers[index] = before;
-    return false;
 }
 
 static bool allocate(struct decoder *decoder, size_t n_movers) {
@@ -90,19 +77,10 @@ static void add_movers(struct decoder *decoder, const long *to) {
     }
 }
 
-/* Room for the longest path that any destination could ask for. */
 static bool add_nodes(struct decoder *decoder) {
-    const struct problem *problem = decoder->problem;
-    for (size_t i = 0; i < decoder->n_movers; i++) {
-        if (i > 0 && decoder->movers[i].from == decoder->movers[i - 1].from)
-            continue;
-        for (size_t host = 0; host < problem->n_hosts; host++) {
-            size_t n_arcs = 0;
-            (void)problem_path(problem, decoder->movers[i].from, host, &n_arcs);
-            if (n_arcs > decoder->max_path)
-                decoder->max_path = n_arcs;
-        }
-    }
+    for (size_t i = 0; i < decoder->n_movers; i++)
+        if (decoder->movers[i].n_arcs > decoder->max_path)
+            decoder->max_path = decoder->movers[i].n_arcs;
     const size_t n_nodes = decoder->n_movers * decoder->max_path;
     if (n_nodes >= DECODE_NONE)
         return false;

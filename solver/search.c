@@ -19,7 +19,7 @@ static const double same_frac = 0.001;       /* makespans this close are equal; 
 static const double first_tolerance = 0.004; /* of the makespan, when local search begins */
 static const double late_share = 0.15;       /* of the VMs count as late */
 static const double thresholds[] = {0, 0.25, 0.5, 0.75, 1};
-enum { N_THRESHOLDS = 5, DECODES_IN_ALL = 60000, FEWEST_DECODES = 40, MOST_DECODES = 1500 };
+enum { N_THRESHOLDS = 5, DECODES_IN_ALL = 60000, LARGE_SET = 1000, FEWEST_DECODES = 16, MOST_DECODES = 1500 };
 
 struct walk {
     struct decoder *decoder;
@@ -39,7 +39,7 @@ double search_clock_s(void) {
 }
 
 size_t search_budget(size_t n_vms) {
-    const size_t budget = DECODES_IN_ALL / (n_vms + 1);
+    const size_t budget = DECODES_IN_ALL / (n_vms + n_vms * n_vms / LARGE_SET + 1);
     if (budget < FEWEST_DECODES)
         return FEWEST_DECODES;
     return budget < MOST_DECODES ? budget : MOST_DECODES;
