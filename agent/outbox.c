@@ -19,8 +19,9 @@ struct outbox {
     outbox_snapshot_fn snapshot;
     void *context;
     uint64_t credit;
-    bool wants_snapshot;
-    uint64_t n_events; /* ever made; event i stands at i % OUTBOX_EVENTS */
+    bool owes_snapshot;  /* of a new session: before anything else */
+    bool wants_snapshot; /* the last one is out of date: after the events that made it so */
+    uint64_t n_events;   /* ever made; event i stands at i % OUTBOX_EVENTS */
     uint64_t next_event;
     struct msg_event events[OUTBOX_EVENTS];
     struct entry *entries;
@@ -64,7 +65,8 @@ void outbox_free(struct outbox **outbox) {
 void outbox_restart(struct outbox *outbox, uint64_t credit) {
     outbox->credit = credit;
     outbox->given_kind = 0;
-    outbox->wants_snapshot = true;
+    outbox->owes_snapshot = true;
+    outbox->wants_snapshot = outbox->n_events > 0; /* old events come again: what is so now has the last word */
     outbox->next_event = outbox->n_events > OUTBOX_EVENTS ? outbox->n_events - OUTBOX_EVENTS : 0;
     for (size_t i = 0; i < outbox->n_entries; i++) {
         outbox->entries[i].in_batch = false;
@@ -131,6 +133,7 @@ void outbox_event(struct outbox *outbox, enum msg_event_type type, const char *v
                                 .downtime_ms = -1,
                                 .bytes = -1};
     memcpy(event->vm, vm, strnlen(vm, MSG_UUID_BYTES - 1));
+    outbox->wants_snapshot = true;
     if (outbox->n_events - outbox->next_event > OUTBOX_EVENTS)
         outbox->next_event = outbox->n_events - OUTBOX_EVENTS; /* the SNAPSHOT tells the rest */
 }
@@ -172,12 +175,13 @@ enum dc_status outbox_next(struct outbox *outbox, unsigned *kind_out, struct msg
     if (outbox->credit == 0)
         return DC_OK;
     enum dc_status rc = DC_OK;
-    if (outbox->wants_snapshot) {
-        rc = outbox->snapshot(outbox->context, buffer, err);
-        *kind_out = MSG_SNAPSHOT;
-    } else if (outbox->next_event < outbox->n_events) {
+    const bool is_event = !outbox->owes_snapshot && outbox->next_event < outbox->n_events;
+    if (is_event) {
         rc = msg_event_write(&outbox->events[outbox->next_event % OUTBOX_EVENTS], buffer, err);
         *kind_out = MSG_EVENT;
+    } else if (outbox->owes_snapshot || outbox->wants_snapshot) {
+        rc = outbox->snapshot(outbox->context, buffer, err);
+        *kind_out = MSG_SNAPSHOT;
     } else {
         size_t n = 0;
         rc = write_batch(outbox, buffer, &n, err);
@@ -188,8 +192,10 @@ enum dc_status outbox_next(struct outbox *outbox, unsigned *kind_out, struct msg
 }
 
 void outbox_drop(struct outbox *outbox) {
-    if (outbox->given_kind == MSG_SNAPSHOT)
+    if (outbox->given_kind == MSG_SNAPSHOT && !outbox->owes_snapshot)
         outbox->wants_snapshot = false;
+    if (outbox->given_kind == MSG_SNAPSHOT)
+        outbox->owes_snapshot = false;
     if (outbox->given_kind == MSG_EVENT)
         outbox->next_event++;
     for (size_t i = 0; outbox->given_kind == MSG_PRED && i < outbox->n_entries; i++) {

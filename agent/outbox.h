@@ -1,6 +1,6 @@
 /*
- * What waits to be sent to the planner, and in which order: the SNAPSHOT,
- * then events, then predictions.
+ * What waits to be sent to the planner, and in which order: a session's first
+ * SNAPSHOT, then events, the SNAPSHOT that they made necessary, predictions.
  *
  * Back-pressure ends here: of each VM only the newest prediction waits (an unsent one is
  * replaced, conflated), and nothing leaves without credit. No sockets, no
@@ -50,7 +50,7 @@ DC_WARN_UNUSED enum dc_status outbox_put(struct outbox *outbox, struct msg_predi
 /* The VM is gone: its prediction is not sent any more. */
 void outbox_forget(struct outbox *outbox, const char *vm);
 
-/* Appends an event of `vm` without observations, numbered. */
+/* Appends an event of `vm` without observations, numbered; a SNAPSHOT follows it. */
 void outbox_event(struct outbox *outbox, enum msg_event_type type, const char *vm, int64_t at_unix_ms);
 
 /* The next message into `buffer`; the kind in `*kind_out`, 0 when there is none to send

@@ -10,7 +10,9 @@
 #include "agent/source.h"
 
 #include "base/log.h"
+#include "proto/msg_text.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -135,6 +137,15 @@ static void replay_close(struct source *source) {
         uv_close((uv_handle_t *)&source->replays[i].timer, on_timer_closed);
 }
 
+/* A document may call a VM by any text; the planner knows uuids only, in lower case. */
+static bool make_uuid(char *text) {
+    if (!msg_text_is_uuid(text, strlen(text)))
+        return false;
+    for (; *text != '\0'; text++)
+        *text = (char)tolower((unsigned char)*text);
+    return true;
+}
+
 /* The VM without its profile and prediction, which stay with the document. */
 static void show_vm(struct source *source, const struct fleet_vm *vm) {
     struct source_vm *shown = &source->vms[source->n_vms];
@@ -162,8 +173,12 @@ static enum dc_status load(struct source *source, const struct source_config *co
         return error_set_nomem(err);
     for (size_t i = 0; i < source->fleet.n_vms; i++) {
         const struct fleet_vm *vm = &source->fleet.vms[i];
-        if (vm->host == (size_t)host && vm->state != FLEET_VM_SHUTOFF)
-            show_vm(source, vm);
+        if (vm->host != (size_t)host || vm->state == FLEET_VM_SHUTOFF)
+            continue;
+        if (!make_uuid(vm->uuid))
+            return error_set(err, DC_EINVAL, "%s: vms[%zu].uuid: expected a uuid to replay it, got \"%s\"",
+                             config->replay_file, i, vm->uuid);
+        show_vm(source, vm);
     }
     return DC_OK;
 }

@@ -376,6 +376,21 @@ def test_source_xen_without_xen_says_so(planner, agent):
     assert result.returncode == 1 and "source_xen.so" in result.stderr
 
 
+def test_uuids_of_the_file_are_lowered_or_refused(planner, agent):
+    fleet = replay_fleet()
+    upper = "ABCDEF01-0000-4000-8000-000000000000"
+    fleet["vms"][0]["uuid"] = upper
+    (agent.directory / "fleet.json").write_text(json.dumps(fleet), encoding="utf-8")
+    agent.start()
+    planner.wait_for("SNAPSHOT", 10, lambda m: upper.lower() in [vm["uuid"] for vm in m.map["vms"]])
+    planner.wait_for("PRED", 5, lambda m: upper.lower() in predicted_vms([m]))
+    assert agent.stop() == 0
+    fleet["vms"][1]["uuid"] = "shop"
+    (agent.directory / "fleet.json").write_text(json.dumps(fleet), encoding="utf-8")
+    result = agent.run("--config", agent.config_path)
+    assert result.returncode == 1 and "vms[1].uuid" in result.stderr
+
+
 @pytest.mark.parametrize("changes, expected", [
     ({"replay_speed": "fast"}, "agent.yaml:7: replay_speed"),
     ({"sample_interval": "-1s"}, "agent.yaml:9: sample_interval"),

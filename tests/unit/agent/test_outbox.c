@@ -101,16 +101,20 @@ static void test_says_nothing_without_credit(void **state) {
     assert_int_equal(next_kind(fixture), 0); /* all was said */
 }
 
-static void test_sends_snapshot_then_events_then_predictions(void **state) {
+static void test_sends_snapshot_events_snapshot_predictions(void **state) {
     struct fixture *fixture = *state;
     put(fixture, 1, 1);
     outbox_event(fixture->outbox, MSG_EVENT_VM_ADDED, vm_name(1), 1000);
     outbox_restart(fixture->outbox, 100);
-    const unsigned expected[] = {MSG_SNAPSHOT, MSG_EVENT, MSG_PRED, 0};
-    for (size_t i = 0; i < 4; i++) {
+    const unsigned expected[] = {MSG_SNAPSHOT, MSG_EVENT, MSG_SNAPSHOT, MSG_PRED, 0};
+    for (size_t i = 0; i < 5; i++) {
         assert_int_equal(next_kind(fixture), expected[i]);
         outbox_sent(fixture->outbox);
     }
+    outbox_event(fixture->outbox, MSG_EVENT_VM_REMOVED, vm_name(1), 1000);
+    assert_int_equal(next_kind(fixture), MSG_EVENT);
+    outbox_sent(fixture->outbox);
+    assert_int_equal(next_kind(fixture), MSG_SNAPSHOT);
 }
 
 static void test_keeps_one_newest_prediction_a_vm(void **state) {
@@ -154,8 +158,8 @@ static void test_starts_over_with_everything(void **state) {
     outbox_event(fixture->outbox, MSG_EVENT_VM_ADDED, vm_name(1), 1000);
     for (int session = 0; session < 2; session++) {
         outbox_restart(fixture->outbox, 100);
-        const unsigned expected[] = {MSG_SNAPSHOT, MSG_EVENT, MSG_PRED, 0};
-        for (size_t i = 0; i < 4; i++) {
+        const unsigned expected[] = {MSG_SNAPSHOT, MSG_EVENT, MSG_SNAPSHOT, MSG_PRED, 0};
+        for (size_t i = 0; i < 5; i++) {
             assert_int_equal(next_kind(fixture), expected[i]);
             outbox_sent(fixture->outbox);
         }
@@ -201,6 +205,8 @@ static void test_keeps_the_newest_events(void **state) {
         msg_event_dispose(&event);
         outbox_sent(fixture->outbox);
     }
+    assert_int_equal(next_kind(fixture), MSG_SNAPSHOT);
+    outbox_sent(fixture->outbox);
     assert_int_equal(next_kind(fixture), 0);
 }
 
@@ -214,13 +220,15 @@ static void test_drops_what_cannot_be_written(void **state) {
     unsigned kind = 0;
     assert_int_not_equal(outbox_next(fixture->outbox, &kind, &fixture->buffer, NULL), DC_OK);
     outbox_drop(fixture->outbox);
+    assert_int_equal(next_kind(fixture), MSG_SNAPSHOT);
+    outbox_sent(fixture->outbox);
     assert_int_equal(next_kind(fixture), MSG_PRED);
 }
 
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_says_nothing_without_credit),      TEST(test_sends_snapshot_then_events_then_predictions),
+        TEST(test_says_nothing_without_credit),      TEST(test_sends_snapshot_events_snapshot_predictions),
         TEST(test_keeps_one_newest_prediction_a_vm), TEST(test_one_replaced_between_giving_and_sending_still_waits),
         TEST(test_starts_over_with_everything),      TEST(test_batches_and_forgets),
         TEST(test_keeps_the_newest_events),          TEST(test_drops_what_cannot_be_written),
