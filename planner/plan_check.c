@@ -20,6 +20,7 @@
 
 static const double forecast_tolerance_frac = 0.10;
 static const double forecast_tolerance_ms = 100; /* a short migration may be off by more */
+static const double rounding_ms = 2;
 
 enum dc_status plan_check_say(json_t *sentences, struct dc_error *err, const char *format, ...) {
     char text[1024];
@@ -158,6 +159,19 @@ static enum dc_status check_steps(const struct question *question, const struct 
     return rc;
 }
 
+/* The makespan a plan claims is the end of its last step. */
+static enum dc_status check_makespan(const struct plan *plan, json_t *violations, struct dc_error *err) {
+    double last_ms = 0;
+    for (size_t i = 0; i < plan->n_steps; i++)
+        last_ms = fmax(last_ms, plan->steps[i].end_ms);
+    if (fabs(last_ms - plan->makespan_ms.p95) <= rounding_ms)
+        return DC_OK;
+    char claimed[UNITS_TEXT_BYTES], found[UNITS_TEXT_BYTES];
+    return plan_check_say(violations, err, "the plan: claims a makespan of %s, its last step ends at %s",
+                          units_format_duration(plan->makespan_ms.p95, claimed, sizeof(claimed)),
+                          units_format_duration(last_ms, found, sizeof(found)));
+}
+
 static enum dc_status judge(const struct question *question, const struct plan *plan, const struct solution *solution,
                             struct plan_check *check, struct dc_error *err) {
     const bool skip_unmoved = plan->status == PLAN_PARTIAL || plan->status == PLAN_INFEASIBLE;
@@ -169,6 +183,8 @@ static enum dc_status judge(const struct question *question, const struct plan *
         rc = plan_check_say(check->violations, err, "%s", text);
     }
     verification_dispose(&verification);
+    if (rc == DC_OK)
+        rc = check_makespan(plan, check->violations, err);
     return rc == DC_OK ? check_steps(question, plan, solution, check, err) : rc;
 }
 

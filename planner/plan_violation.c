@@ -68,7 +68,9 @@ static void format_figures(const struct violation *violation, char *text, size_t
                        units_format_duration(1e3 * violation->limit, limit, sizeof(limit)));
         return;
     case VIOLATION_DURATION:
-        (void)snprintf(text, text_bytes, ": %.6g where %.6g is needed", violation->value, violation->limit);
+        (void)snprintf(text, text_bytes, ": %s where %s is needed",
+                       units_format_duration(1e3 * violation->value, value, sizeof(value)),
+                       units_format_duration(1e3 * violation->limit, limit, sizeof(limit)));
         return;
     case VIOLATION_WRONG_HOST:
     case VIOLATION_NOT_MOVED:
