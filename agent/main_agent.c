@@ -27,6 +27,7 @@ static const struct argp_option options[] = {
     {0},
 };
 
+// NOLINTNEXTLINE(readability-non-const-parameter): the type is argp's
 static error_t parse_option(int key, char *text, struct argp_state *state) {
     struct arguments *arguments = state->input;
     switch (key) {

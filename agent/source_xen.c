@@ -89,9 +89,23 @@ static int clean(void *context, uint32_t domid) {
     return os_errno;
 }
 
+/* EBUSY for a domain that ends or is suspended, as at the end of a migration. */
+static int check_runs(struct source *source, uint32_t domid) {
+    xc_domaininfo_t info;
+    const int n = xc_domain_getinfolist(source->xc, domid, 1, &info);
+    if (n < 0)
+        return errno;
+    if (n == 0 || info.domain != domid)
+        return ESRCH;
+    return (info.flags & (XEN_DOMINF_dying | XEN_DOMINF_shutdown)) != 0 ? EBUSY : 0;
+}
+
 /* No bitmap and 0 pages: the counters only. */
 static int peek(void *context, uint32_t domid, double *pages_out) {
     struct source *source = context;
+    const int r = check_runs(source, domid);
+    if (r != 0)
+        return r;
     xc_shadow_op_stats_t stats = {.fault_count = 0};
     if (xc_logdirty_control(source->xc, domid, XEN_DOMCTL_SHADOW_OP_PEEK, NULL, 0, 0, &stats) < 0)
         return errno;
@@ -104,6 +118,8 @@ static enum dc_status xen_begin_burst(struct source *source, const char *vm, con
     const struct domain *domain = find_domain(source, vm);
     if (domain == NULL)
         return error_set(err, DC_ENOTFOUND, "no such domain");
+    if (check_runs(source, domain->domid) != 0)
+        return error_set(err, DC_EBUSY, "it does not run");
     return xen_bursts_begin(source->bursts, domain->domid, domain->uuid, domain->name, windows_s, n_windows, err);
 }
 
@@ -126,8 +142,14 @@ static void format_uuid(const xen_domain_handle_t handle, char uuid_out[UUID_BYT
         end += sprintf(end, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", (unsigned)handle[i]);
 }
 
-static bool is_running(const xc_domaininfo_t *info) {
-    return (info->flags & (XEN_DOMINF_dying | XEN_DOMINF_shutdown)) == 0;
+/* A domain suspended by the end of its migration or save is still here. */
+static bool is_suspended(const xc_domaininfo_t *info) {
+    return (info->flags & XEN_DOMINF_shutdown) != 0 &&
+           ((info->flags >> XEN_DOMINF_shutdownshift) & XEN_DOMINF_shutdownmask) == SHUTDOWN_suspend;
+}
+
+static bool is_here(const xc_domaininfo_t *info) {
+    return (info->flags & XEN_DOMINF_dying) == 0 && ((info->flags & XEN_DOMINF_shutdown) == 0 || is_suspended(info));
 }
 
 static void fill_vm(struct source *source, const xc_domaininfo_t *info, const struct domain *before,
@@ -137,7 +159,7 @@ static void fill_vm(struct source *source, const xc_domaininfo_t *info, const st
     facts->uuid = domain->uuid;
     facts->name = domain->name;
     facts->state = (info->flags & XEN_DOMINF_paused) != 0 ? FLEET_VM_PAUSED : FLEET_VM_RUNNING;
-    if (xen_signs_in_name(domain->name))
+    if (xen_signs_in_name(domain->name) || is_suspended(info))
         facts->state = FLEET_VM_MIGRATING;
     facts->memory_bytes = (double)info->tot_pages * XC_PAGE_SIZE;
     facts->vcpus = info->nr_online_vcpus;
@@ -156,7 +178,7 @@ static void fill_vm(struct source *source, const xc_domaininfo_t *info, const st
 
 /* One domain at the end of the new lists. A domain without a name is not there yet: it comes with the next refresh. */
 static bool add_domain(struct source *source, const xc_domaininfo_t *info, struct source *lists) {
-    if (!is_running(info))
+    if (!is_here(info))
         return true;
     char *name = read_name(source, info->domain);
     if (name == NULL)

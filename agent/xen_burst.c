@@ -148,15 +148,19 @@ static void wait_for_window(struct burst *burst) {
     (void)uv_timer_start(&burst->timer, on_window, left_s > 0 ? (uint64_t)(left_s * 1e3 + 1) : 0, 0);
 }
 
-/* One more point of the curve. DC_EBUSY: hands off, log-dirty is not ours any more. */
+/* One more point of the curve. DC_EBUSY: hands off, log-dirty may not be ours any more. */
 static enum dc_status measure(struct burst *burst, struct dc_error *err) {
     const struct xen_burst_calls *calls = &burst->bursts->config.calls;
     double pages = 0;
     const int r = calls->peek(calls->context, burst->domid, &pages);
+    if (r == EBUSY)
+        return error_set(err, DC_EBUSY, "it is suspended or ends");
     if (r != 0)
         return error_set_errno(err, r, "its counters cannot be read");
-    if (burst->n_points > 0 && pages < burst->points[burst->n_points - 1].pages)
+    if (burst->n_points > 0 && pages < burst->points[burst->n_points - 1].pages) {
+        clear_mark(burst->bursts, burst->domid, burst->uuid);
         return error_set(err, DC_EBUSY, "somebody else cleans its dirty pages");
+    }
     const double window_s = (double)(uv_hrtime() - burst->began_ns) / 1e9;
     burst->points[burst->n_points++] = (struct dirty_point){.window_s = window_s, .pages = pages};
     return DC_OK;
@@ -180,12 +184,10 @@ static void on_window(uv_timer_t *timer) {
         end(burst);
     } else {
         tell_failure(burst, rc, error_text(&err));
-        if (rc == DC_EBUSY) {
-            clear_mark(bursts, burst->domid, burst->uuid);
+        if (rc == DC_EBUSY)
             forget(burst);
-        } else {
+        else
             end(burst);
-        }
     }
 }
 

@@ -8,7 +8,8 @@
  * - where log-dirty is on already it is somebody else's, and stays so;
  * - before every call the signs of xen_signs.h are looked for; with a sign of this very domain
  *   log-dirty is left on (a migration that finds it on turns it off and on again);
- * - a counter that fell tells of a CLEAN that was not ours: hands off at once.
+ * - a counter that fell tells of a CLEAN that was not ours, a suspended domain of
+ *   the end of a migration: hands off at once.
  * A mark in the state directory says which log-dirty is ours, across SIGKILL.
  */
 // SPDX-License-Identifier: GPL-3.0-or-later
@@ -31,7 +32,7 @@ struct xen_burst_calls {
     int (*log_dirty_on)(void *context, uint32_t domid);
     int (*log_dirty_off)(void *context, uint32_t domid);
     int (*clean)(void *context, uint32_t domid);
-    int (*peek)(void *context, uint32_t domid, double *pages_out);
+    int (*peek)(void *context, uint32_t domid, double *pages_out); /* EBUSY: it is suspended or ends */
 };
 
 struct xen_burst_config {

@@ -306,6 +306,32 @@ def test_malformed_messages_do_no_harm(planner, agent):
     assert agent.stop() == 0
 
 
+def test_a_flood_of_messages_does_not_stall_it(planner, agent):
+    agent.start()
+    hello = planner.wait_for("HELLO")
+    wait_for_all_predictions(planner)
+    for i in range(1500):
+        if i % 50 == 0:
+            planner.listen(0.02)  # the high-water mark is 64: a ROUTER drops beyond it
+        planner.send(hello.identity, "CREDIT", credit=1)
+    planner.send(hello.identity, "HOLD", vms=VMS, for_ms=60000)
+    planner.wait_for("STATUS", 3, lambda m: m.map["n_held"] == N_VMS)
+
+
+def test_a_frozen_planner_is_left_and_found_again(planner, agent):
+    agent.start()
+    planner.wait_for("HELLO")
+    wait_for_all_predictions(planner)
+    planner.stop()
+    with socket.socket() as mute:  # listens where the planner was, and never says a word
+        mute.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        mute.bind(("127.0.0.1", planner.port))
+        mute.listen()
+        time.sleep(3)
+    planner.start()
+    planner.wait_for("SNAPSHOT", 15)
+
+
 def test_an_oversized_message_costs_only_the_connection(planner, agent):
     agent.start()
     hello = planner.wait_for("HELLO")

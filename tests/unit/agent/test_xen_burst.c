@@ -227,6 +227,15 @@ static void test_a_counter_that_fell_means_hands_off(void **state) {
     assert_false(has_mark());
 }
 
+static void test_a_suspended_domain_means_hands_off(void **state) {
+    struct fixture *fixture = *state;
+    fixture->fail_peek = EBUSY;
+    assert_int_equal(begin(fixture, "web1"), DC_OK);
+    run(fixture);
+    assert_string_equal(fixture->called, "ECP");
+    assert_true(has_mark());
+}
+
 static void test_cancel_and_close_turn_it_off(void **state) {
     struct fixture *fixture = *state;
     assert_int_equal(begin(fixture, "web1"), DC_OK);
@@ -268,6 +277,7 @@ int main(void) {
         TEST(test_a_domain_in_migration_is_not_touched),
         TEST(test_a_migration_that_begins_gets_log_dirty),
         TEST(test_a_counter_that_fell_means_hands_off),
+        TEST(test_a_suspended_domain_means_hands_off),
         TEST(test_cancel_and_close_turn_it_off),
         TEST(test_failures_turn_it_off_again),
         TEST(test_a_domain_without_log_dirty),
