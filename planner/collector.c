@@ -173,8 +173,8 @@ static bool set_up_router(struct collector *collector, const struct collector_se
     static const char domain[] = "decamp";
     void *router = collector->router;
     size_t n_bytes = sizeof(collector->endpoint);
-    const int is_for_ipv6 =
-        strpbrk(settings->listen, "*[") != NULL; /* an IPv4 address would be logged as ::ffff:a.b.c.d */
+    /* Not for a plain IPv4 endpoint: its peers would be logged as ::ffff:a.b.c.d. */
+    const bool is_for_ipv6 = strstr(settings->listen, "://*") != NULL || strchr(settings->listen, '[') != NULL;
     return set_int(router, ZMQ_CURVE_SERVER, 1) &&
            zmq_setsockopt(router, ZMQ_CURVE_SECRETKEY, settings->secret_key, KEY_FILE_TEXT_BYTES) == 0 &&
            zmq_setsockopt(router, ZMQ_ZAP_DOMAIN, domain, strlen(domain)) == 0 &&
