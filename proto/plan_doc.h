@@ -28,7 +28,7 @@ struct plan_rate {
 struct plan_step {
     unsigned id; /* 1.. */
     enum plan_action action;
-    char *vm; /* uuid */
+    char *vm; /* uuid; a text that does not apply (the VM of a boot) is empty */
     char *vm_name;
     char *from; /* host names */
     char *to;

@@ -109,6 +109,19 @@ static void check_step(struct doc_reader *reader, const struct plan_step *step) 
                         step->end_ms);
 }
 
+/* Texts that are left out are empty, so that nobody has to ask. */
+static void fill_text(struct doc_reader *reader, char **text, const char *filling) {
+    if (doc_reader_ok(reader) && *text == NULL && (*text = strdup(filling)) == NULL)
+        doc_reader_fail_nomem(reader);
+}
+
+static void fill_texts(struct doc_reader *reader, struct plan_step *step) {
+    fill_text(reader, &step->vm, "");
+    fill_text(reader, &step->vm_name, step->vm != NULL ? step->vm : "");
+    fill_text(reader, &step->from, "");
+    fill_text(reader, &step->to, "");
+}
+
 static void read_step(struct doc_reader *reader, const struct doc_object *object, struct plan_step *step) {
     read_fields(reader, object, &plan_fields_step, step);
     read_fields(reader, object, &plan_fields_step_times, step);
@@ -119,9 +132,7 @@ static void read_step(struct doc_reader *reader, const struct doc_object *object
     read_quantiles(reader, object, "downtime_ms", &step->downtime_ms);
     read_fields(reader, object, &plan_fields_step_sums, step);
     check_step(reader, step);
-    if (doc_reader_ok(reader) && step->vm != NULL && step->vm_name == NULL &&
-        (step->vm_name = strdup(step->vm)) == NULL)
-        doc_reader_fail_nomem(reader);
+    fill_texts(reader, step);
 }
 
 static void number_step(struct doc_reader *reader, struct doc_index *ids, const struct plan_step *step, size_t i) {
@@ -172,6 +183,8 @@ static json_t *keep(struct doc_reader *reader, json_t *found, json_t *empty) {
 static void read_plan(struct doc_reader *reader, struct plan *plan) {
     const struct doc_object root = {.own = reader->root};
     read_fields(reader, &root, &plan_fields_head, plan);
+    fill_text(reader, &plan->id, "");
+    fill_text(reader, &plan->fleet_digest, "");
     read_seed(reader, &root, plan);
     plan->goal = keep(reader, doc_reader_object(reader, &root, "goal"), json_object());
     read_quantiles(reader, &root, "makespan_ms", &plan->makespan_ms);

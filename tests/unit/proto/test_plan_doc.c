@@ -59,8 +59,8 @@ static void test_reads_a_plan(void **state) {
     assert_int_equal(step->n_rounds, 5);
     assert_string_equal(plan.steps[1].vm_name, "u2"); /* without a name */
     assert_true(plan.steps[1].not_before_ms == 100);
-    assert_null(plan.steps[2].vm);
-    assert_null(plan.steps[2].to);
+    assert_string_equal(plan.steps[2].vm, "");
+    assert_string_equal(plan.steps[2].to, "");
     assert_int_equal(plan.steps[2].after[1], 2);
     assert_string_equal(plan.hosts_off[0], "h1");
     assert_string_equal(json_string_value(json_object_get(plan.bound, "link")), "h1-nic");
