@@ -150,27 +150,62 @@ static enum dc_status find_order(struct solver *solver, struct dc_error *err) {
     return DC_OK;
 }
 
-/* Writes the steps. VMs that no order could start are left out with what holds
- * them up; the bound is then that of the others. */
-static enum dc_status write_schedule(struct solver *solver, struct dc_error *err) {
-    double makespan_s = 0;
+/* Leaves out the VMs that may not move without `vm`, each with the rule. */
+static enum dc_status leave_mates(struct solver *solver, size_t vm, struct dc_error *err) {
+    for (size_t i = 0; i < solver->problem->n_rules; i++) {
+        const struct problem_rule *rule = &solver->problem->rules[i];
+        bool concerned = false;
+        for (size_t k = 0; k < rule->n_vms; k++)
+            concerned = concerned || (rule->type == PROBLEM_GATHER && rule->vms[k] == vm);
+        for (size_t k = 0; concerned && k < rule->n_vms; k++) {
+            const size_t mate = rule->vms[k];
+            if (!solver->view.vms[mate].moves)
+                continue;
+            const struct solution_conflict conflict = {CONFLICT_RULE, (long)mate, solver->to[mate], (long)i, 0, 0, 0};
+            const enum dc_status rc = solution_add_conflict(solver->solution, &conflict, err);
+            if (rc != DC_OK)
+                return rc;
+            leave_out(solver, mate);
+        }
+    }
+    return DC_OK;
+}
+
+/* Leaves out what the last decode could not start, each with what holds it up. */
+static enum dc_status leave_unstarted(struct solver *solver, struct dc_error *err) {
+    enum dc_status rc = DC_OK;
     size_t n_kept = 0;
-    enum dc_status rc = decoder_schedule(solver->decoder, &solver->order, solver->solution, &makespan_s, err);
-    if (rc != DC_OK || isfinite(makespan_s))
-        return rc;
     for (size_t i = 0; rc == DC_OK && i < solver->order.n; i++) {
         const size_t vm = solver->order.vm[i];
-        if (decoder_started(solver->decoder, vm)) {
-            solver->order.vm[n_kept] = vm;
-            solver->order.threshold_frac[n_kept++] = solver->order.threshold_frac[i];
+        if (decoder_started(solver->decoder, vm) || !solver->view.vms[vm].moves)
             continue;
-        }
         const struct solution_conflict conflict = decoder_explain(solver->decoder, vm);
         rc = solution_add_conflict(solver->solution, &conflict, err);
         leave_out(solver, vm);
+        if (rc == DC_OK)
+            rc = leave_mates(solver, vm, err);
+    }
+    for (size_t i = 0; i < solver->order.n; i++) {
+        if (!solver->view.vms[solver->order.vm[i]].moves)
+            continue;
+        solver->order.vm[n_kept] = solver->order.vm[i];
+        solver->order.threshold_frac[n_kept++] = solver->order.threshold_frac[i];
     }
     solver->order.n = n_kept;
-    return rc == DC_OK ? find_bound(solver, err) : rc;
+    return rc;
+}
+
+/* Writes the steps. VMs that no order could start are left out, and the bound is then that of the others. */
+static enum dc_status write_schedule(struct solver *solver, struct dc_error *err) {
+    double makespan_s = 0;
+    const size_t n_before = solver->order.n;
+    enum dc_status rc = decoder_schedule(solver->decoder, &solver->order, solver->solution, &makespan_s, err);
+    while (rc == DC_OK && !isfinite(makespan_s)) {
+        rc = leave_unstarted(solver, err);
+        if (rc == DC_OK)
+            rc = decoder_schedule(solver->decoder, &solver->order, solver->solution, &makespan_s, err);
+    }
+    return rc == DC_OK && solver->order.n < n_before ? find_bound(solver, err) : rc;
 }
 
 static double gap_frac(const struct solution *solution) {
