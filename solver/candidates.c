@@ -29,24 +29,6 @@ void candidates_dispose(struct candidates *candidates) {
     *candidates = (struct candidates){0};
 }
 
-/* Live and stop bytes and seconds at the ends of every linear piece between
- * `low` and `high`: extremes lie there. */
-static void least_cost(const struct problem_cost *cost, double low, double high, struct candidate *candidate) {
-    double live_bytes = INFINITY, stop_bytes = INFINITY, live_s = INFINITY, stop_s = INFINITY;
-    for (size_t i = 0; i < cost->n_points + 2; i++) {
-        double bandwidth = i == 0 ? high : i == 1 ? low : cost->points[i - 2].bandwidth_bytes_per_s;
-        struct problem_cost_point point;
-        if (bandwidth < low || bandwidth > high || !problem_cost_at(cost, bandwidth, &point))
-            continue;
-        live_bytes = fmin(live_bytes, bandwidth * point.live_s);
-        stop_bytes = fmin(stop_bytes, bandwidth * point.stop_s);
-        live_s = fmin(live_s, point.live_s);
-        stop_s = fmin(stop_s, point.stop_s);
-    }
-    candidate->volume_bytes = live_bytes + stop_bytes;
-    candidate->duration_s = cost->pre_s + live_s + stop_s + cost->post_s;
-}
-
 static enum dc_status add_candidate(struct builder *builder, size_t vm, size_t host, double floor,
                                     struct dc_error *err) {
     const struct problem *problem = builder->problem;
@@ -64,7 +46,8 @@ static enum dc_status add_candidate(struct builder *builder, size_t vm, size_t h
             candidate.volume_bytes = last->volume_bytes;
             candidate.duration_s = last->duration_s;
         } else {
-            least_cost(cost, floor, bandwidth, &candidate);
+            candidate.volume_bytes = problem_cost_bytes(cost, bandwidth);
+            candidate.duration_s = problem_cost_duration_s(cost, bandwidth);
         }
     }
     void *items = out->items;

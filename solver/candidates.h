@@ -6,9 +6,9 @@
  *      the path (bytes/s), the fewest bytes and the shortest duration (s) any schedule
  *      can reach; and the arcs that every one of its paths takes.
  *
- * The least over bandwidths: live and stop phase are minimised apart from each
- * other, over all bandwidths from the VM's floor to the path's width, since rates
- * vary in time and one phase may run at another rate than the other.
+ * Both are those at the path's width: a migration's bytes and time never grow
+ * with bandwidth, and under a bandwidth that varies the transfer advances by dt / T(rate), so
+ * it sends at least bytes(width) in all.
  */
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once

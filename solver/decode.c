@@ -52,9 +52,13 @@ static void reset(struct decoder *decoder, const struct decode_order *order) {
 }
 
 static void enter_phase(struct mover *mover, enum mover_phase phase, double now_s) {
-    mover->bytes += mover->phase == MOVER_PRE ? 0 : mover->rate * (now_s - mover->since_s);
+    const double elapsed_s = now_s - mover->since_s;
+    mover->bytes += mover->phase == MOVER_PRE ? 0 : mover->rate * elapsed_s;
+    if (phase == MOVER_STOP)
+        mover->left_frac = fmax(0, mover->left_frac - elapsed_s / (mover->live_s + mover->stop_s));
+    else
+        mover->left_frac = 1;
     mover->phase = phase;
-    mover->left_frac = 1;
     mover->since_s = now_s;
 }
 

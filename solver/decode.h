@@ -9,8 +9,8 @@
  * At each event (a migration starts, ends a phase, or ends) the running VMs get
  * their floors (1.05 x the lowest bandwidth at which they converge and keep
  * their budget), then the rest of every arc by priority: stop-and-copy first,
- * then the order. Between events rates are constant; a VM's live phase advances by
- * dt / live_s(rate), its stop phase by dt / stop_s(rate).
+ * then the order. Between events rates are constant; a transfer advances as
+ * problem_cost says, and its stop-and-copy begins once what is left is its share.
  */
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once

@@ -11,6 +11,39 @@
 /* Rates above the lowest one that converges, so that a rate a little lower in truth still does. */
 static const double floor_margin = 1.05;
 
+enum { FLOOR_BISECTIONS = 40 };
+
+/* The largest share of its transfer that the stop-and-copy takes at any bandwidth from `low` to
+ * `best`. Between two points both are linear in bytes: the extreme lies at an end. */
+static double most_stop_share(const struct problem_cost *cost, double low, double best) {
+    double share = 0;
+    for (size_t i = 0; i < cost->n_points + 2; i++) {
+        const double bandwidth = i == 0 ? low : i == 1 ? best : cost->points[i - 2].bandwidth_bytes_per_s;
+        struct problem_cost_point point;
+        if (bandwidth >= low && bandwidth <= best && problem_cost_at(cost, bandwidth, &point))
+            share = fmax(share, point.stop_s / (point.live_s + point.stop_s));
+    }
+    return share;
+}
+
+/* The lowest bandwidth that keeps the budget even if the rate falls to it in
+ * mid stop-and-copy: what was left at the stop, a share of the transfer, then
+ * takes share x T(floor). T = bytes / bandwidth falls with the bandwidth. */
+static double steady_floor(const struct problem_cost *cost, double budget_s, double low, double best) {
+    if (!isfinite(budget_s))
+        return low;
+    const double longest_s = (budget_s - cost->post_s) / most_stop_share(cost, low, best);
+    double high = best;
+    for (int i = 0; i < FLOOR_BISECTIONS && high - low > 0; i++) {
+        const double middle = low + (high - low) / 2;
+        if (problem_cost_bytes(cost, middle) / middle <= longest_s)
+            high = middle;
+        else
+            low = middle;
+    }
+    return high;
+}
+
 /* Sets path, best bandwidth and floor. */
 static void set_path(struct decoder *decoder, struct mover *mover) {
     const struct problem *problem = decoder->problem;
@@ -28,7 +61,8 @@ static void set_path(struct decoder *decoder, struct mover *mover) {
         return;
     mover->arcs = problem_path(problem, mover->from, mover->to, &mover->n_arcs);
     mover->best_bytes_per_s = best;
-    mover->floor_bytes_per_s = fmax(lowest, fmin(best, floor_margin * mover->cost->points[0].bandwidth_bytes_per_s));
+    mover->floor_bytes_per_s = fmax(steady_floor(mover->cost, budget_s, lowest, best),
+                                    fmin(best, floor_margin * mover->cost->points[0].bandwidth_bytes_per_s));
     mover->best_live_s = point.live_s;
     mover->best_stop_s = point.stop_s;
 }

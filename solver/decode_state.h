@@ -35,7 +35,7 @@ struct mover {
     double start_s, begin_s, stopped_s, sent_s, end_s; /* begin, sent: first and last page */
     double hard, promised, rate;                       /* bytes/s; promised: what it was started for */
     bool pinned;                                       /* rate and time of the last page are fixed */
-    double left_frac, since_s;                         /* of its phase, as of then */
+    double left_frac, since_s;                         /* of its transfer, as of then */
     double live_s, stop_s;                             /* whole phases at the present rate */
     double next_s;                                     /* end of its phase at the present rate */
     double gone_s;                                     /* last page at the present rate; INFINITY before the first */

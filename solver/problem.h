@@ -40,7 +40,13 @@ struct problem_arc {
 
 /* What one migration costs at a constant bandwidth. The whole duration is
  * pre + live + stop + post; the downtime is stop + post; bytes =
- * bandwidth x (live + stop). live + stop and bytes never grow with bandwidth. */
+ * bandwidth x (live + stop). live + stop and bytes never grow with bandwidth.
+ *
+ * Under a bandwidth that varies, the transfer advances by dt / (live + stop) at
+ * the present bandwidth; the guest stops once what is left of it is at most
+ * the share stop / (live + stop). So bytes and time are at least those at the
+ * highest bandwidth, whatever the rates do, and a rate that falls in the
+ * stop-and-copy lengthens the downtime. */
 struct problem_cost_point {
     double bandwidth_bytes_per_s;
     double live_s;

@@ -100,9 +100,9 @@ void share_leave(struct decoder *decoder, size_t mover) {
 static void set_rate(struct decoder *decoder, size_t mover, double rate) {
     struct mover *self = &decoder->movers[mover];
     const double elapsed_s = decoder->now_s - self->since_s;
-    const double phase_s = self->phase == MOVER_LIVE ? self->live_s : self->stop_s;
-    if (elapsed_s > 0 && phase_s > 0)
-        self->left_frac = fmax(0, self->left_frac - elapsed_s / phase_s);
+    const double whole_s = self->live_s + self->stop_s;
+    if (elapsed_s > 0 && whole_s > 0)
+        self->left_frac = fmax(0, self->left_frac - elapsed_s / whole_s);
     self->bytes += self->rate * elapsed_s;
     self->since_s = decoder->now_s;
     if (rate != self->rate) {
@@ -118,8 +118,8 @@ static void set_rate(struct decoder *decoder, size_t mover, double rate) {
         if (decoder->recording)
             record_rate(decoder, mover, rate);
     }
-    self->next_s = decoder->now_s + self->left_frac * (self->phase == MOVER_LIVE ? self->live_s : self->stop_s);
-    self->gone_s = self->phase == MOVER_LIVE ? self->next_s + self->stop_s : self->next_s;
+    self->gone_s = decoder->now_s + self->left_frac * (self->live_s + self->stop_s);
+    self->next_s = self->phase == MOVER_LIVE ? fmax(decoder->now_s, self->gone_s - self->stop_s) : self->gone_s;
 }
 
 static double narrowest_left(const struct decoder *decoder, const struct mover *mover) {

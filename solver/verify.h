@@ -20,7 +20,7 @@ enum violation_kind {
     VIOLATION_CONCURRENCY, /* host, or the whole plan (host PROBLEM_ANY) */
     VIOLATION_RULE,        /* rule */
     VIOLATION_DEADLINE,
-    VIOLATION_DOWNTIME, /* vm: over its budget at the lowest rate it gets */
+    VIOLATION_DOWNTIME, /* vm: over its budget */
     VIOLATION_DURATION, /* vm: its rates do not carry what it must send in the time planned */
     VIOLATION_ORDER,    /* a step starts before one of `after` ended */
     VIOLATION_BOUND,    /* the makespan lies below the bound */

@@ -1,7 +1,8 @@
 /*
- * Each step as a flow: first the setup without bytes, then the live part advances by
- * dt / live_s(rate), then the stop part by dt / stop_s(rate), then the tail
- * without bytes.
+ * Each step as a flow: first the setup without bytes, then the transfer
+ * advances by dt / (live_s + stop_s)(rate), then the tail without bytes. The
+ * guest stops once what is left of the transfer is at most the share
+ * stop_s / (live_s + stop_s) at the rate it then has.
  *
  * live_s and stop_s at a rate between two points of the cost curve follow from
  * bytes that are linear in the rate; past the highest point the bytes hold.
@@ -50,29 +51,17 @@ static bool speed_at(const struct problem_cost *cost, double rate, struct speed 
 }
 
 struct transfer {
-    double live_left; /* 1 .. 0 */
-    double stop_left;
+    double left;        /* of the transfer: 1 .. 0 */
+    double stopped_s;   /* when the guest stops; INFINITY: never */
     double last_page_s; /* when the rate goes to 0 for good */
     double sending_s;
-    double lowest_rate; /* above 0 */
     double highest_rate;
     double too_low_rate; /* the first at which it does not converge, or 0 */
 };
 
-/* Takes what is left of a part away, at most for dt_s; returns the time that took. */
-static double advance(double *left, double whole_s, double dt_s) {
-    const double needed_s = *left * whole_s;
-    if (needed_s <= dt_s) {
-        *left = 0;
-        return needed_s;
-    }
-    *left -= dt_s / whole_s;
-    return dt_s;
-}
-
-static void send_segment(const struct problem_cost *cost, double rate, double dt_s, struct transfer *transfer) {
+static void send_segment(const struct problem_cost *cost, double rate, double from_s, double dt_s,
+                         struct transfer *transfer) {
     struct speed speed;
-    transfer->lowest_rate = fmin(transfer->lowest_rate, rate);
     transfer->highest_rate = fmax(transfer->highest_rate, rate);
     if (!speed_at(cost, rate, &speed)) {
         if (transfer->too_low_rate <= 0)
@@ -80,20 +69,22 @@ static void send_segment(const struct problem_cost *cost, double rate, double dt
         return;
     }
     transfer->sending_s += dt_s;
-    const double live_s = advance(&transfer->live_left, speed.live_s, dt_s);
-    (void)advance(&transfer->stop_left, speed.stop_s, dt_s - live_s);
+    const double whole_s = speed.live_s + speed.stop_s;
+    const double until_stop_s = fmax(0, transfer->left * whole_s - speed.stop_s);
+    if (until_stop_s <= dt_s)
+        transfer->stopped_s = fmin(transfer->stopped_s, from_s + until_stop_s);
+    transfer->left = fmax(0, transfer->left - dt_s / whole_s);
 }
 
 static struct transfer replay(const struct solution_step *step, const struct problem_cost *cost) {
-    struct transfer transfer = {
-        .live_left = 1, .stop_left = 1, .last_page_s = step->start_s + cost->pre_s, .lowest_rate = INFINITY};
+    struct transfer transfer = {.left = 1, .stopped_s = INFINITY, .last_page_s = step->start_s + cost->pre_s};
     const double first_page_s = step->start_s + cost->pre_s;
     for (size_t i = 0; i < step->n_rates; i++) {
         const double until_s = i + 1 < step->n_rates ? step->rates[i + 1].from_s : step->end_s;
         const double from_s = fmax(step->rates[i].from_s, first_page_s);
         if (step->rates[i].bytes_per_s <= 0 || until_s <= from_s)
             continue;
-        send_segment(cost, step->rates[i].bytes_per_s, until_s - from_s, &transfer);
+        send_segment(cost, step->rates[i].bytes_per_s, from_s, until_s - from_s, &transfer);
         transfer.last_page_s = until_s;
     }
     return transfer;
@@ -116,22 +107,22 @@ static void check_duration(struct verify_state *state, size_t index, const struc
     const double lowest = cost->n_points > 0 ? cost->points[0].bandwidth_bytes_per_s : 0;
     struct speed best;
     (void)speed_at(cost, fmax(transfer->highest_rate, lowest), &best);
-    const double missing_s = transfer->live_left * best.live_s + transfer->stop_left * best.stop_s;
+    const double missing_s = transfer->left * (best.live_s + best.stop_s);
     const double tail_missing_s = transfer->last_page_s + cost->post_s - step->end_s;
     if (missing_s > slack_s || tail_missing_s > slack_s)
         add(state, VIOLATION_DURATION, index, planned_s, planned_s + fmax(missing_s, 0) + fmax(tail_missing_s, 0));
 }
 
-/* At the lowest rate it ever gets: the guest may be stopped at any of them. */
+/* From the stop to the last page as its rates carry it, and the tail; and what
+ * the plan itself says. */
 static void check_downtime(struct verify_state *state, size_t index, const struct problem_cost *cost,
                            const struct transfer *transfer) {
     const struct solution_step *step = &state->solution->steps[index];
     const double budget_s = state->problem->vms[step->vm].downtime_budget_s;
-    struct speed lowest;
-    if (!speed_at(cost, isfinite(transfer->lowest_rate) ? transfer->lowest_rate : 0, &lowest))
-        return; /* a matter of the duration */
-    const double downtime_s = fmax(lowest.stop_s + cost->post_s, step->downtime_s);
-    if (downtime_s > budget_s + fmax(missing_frac * budget_s, 2 * rounding_s))
+    const double stop_copy_s = fmax(0, transfer->last_page_s - transfer->stopped_s);
+    const double downtime_s = fmax(stop_copy_s + cost->post_s, step->downtime_s);
+    const double slack_s = rounding_s * (double)(step->n_rates + 2) + missing_frac * budget_s;
+    if (downtime_s > budget_s + slack_s)
         add(state, VIOLATION_DOWNTIME, index, downtime_s, budget_s);
 }
 

@@ -8,5 +8,5 @@ cd "$(dirname "$0")/../.."
 build=${1:?usage: tidy.sh BUILD_FOLDER}
 command -v clang-tidy >/dev/null || { echo "clang-tidy is not installed here"; exit 77; }
 find base model proto solver agent planner -name '*.c' -print0 |
-    xargs -0 -n 4 -P "$(nproc)" clang-tidy --quiet -p "$build" 2>/dev/null
+    xargs -0 -n 1 -P "$(nproc)" clang-tidy --quiet -p "$build" 2>/dev/null
 echo "clang-tidy has nothing to say"

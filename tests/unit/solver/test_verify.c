@@ -451,12 +451,12 @@ static void test_deadline(void **state) {
     assert_true(violation.value == 21.5 && violation.limit == 21);
 }
 
-static void test_downtime_at_the_lowest_rate(void **state) {
+static void test_downtime_as_its_rates_carry_it(void **state) {
     struct world *world = *state;
-    /* Half rate for 2 s of the live part: it takes 1 s longer, and could have been stopped then. */
+    /* The rate halves as the guest stops: the stop-and-copy takes 2 s instead of 1 s. */
     struct solution_step *step = &world->solution.steps[1];
-    step->rates[0] = (struct solution_rate){11, capacity / 2};
-    step->rates[1] = (struct solution_rate){13, capacity};
+    step->rates[0] = (struct solution_rate){11, capacity};
+    step->rates[1] = (struct solution_rate){20, capacity / 2};
     step->rates[2] = (struct solution_rate){22, 0};
     step->n_rates = 3;
     step->end_s = 22.5;
@@ -615,7 +615,7 @@ int main(void) {
         TEST(test_serialize),
         TEST(test_together),
         TEST(test_deadline),
-        TEST(test_downtime_at_the_lowest_rate),
+        TEST(test_downtime_as_its_rates_carry_it),
         TEST(test_downtime_as_planned),
         TEST(test_duration_between_points),
         TEST(test_duration_with_setup),
