@@ -5,6 +5,7 @@
 
 #include "base/units.h"
 #include "planner/forecast.h"
+#include "planner/vm_order.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -213,13 +214,9 @@ enum dc_status cmd_predict(const struct cli *cli, enum cli_exit *exit_out, struc
     enum dc_status rc = cli_load_fleet(cli, &fleet, err);
     if (rc != DC_OK)
         goto out;
-    vms = calloc(fleet.n_vms + 1, sizeof(*vms));
-    if (vms == NULL) {
-        rc = error_set_nomem(err);
+    rc = vm_order_new(&fleet, &vms, err);
+    if (rc != DC_OK)
         goto out;
-    }
-    for (size_t i = 0; i < fleet.n_vms; i++)
-        vms[i] = i;
     if (asking.one) {
         const long vm = fleet_doc_find_vm(&fleet, cli->arguments.items[0]);
         if (vm == FLEET_NO_INDEX) {

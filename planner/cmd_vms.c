@@ -1,6 +1,9 @@
 /* decamp vms [HOST]: the VMs, and what is known of their migrations. */
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "planner/cmd.h"
+#include "planner/vm_order.h"
+
+#include <stdlib.h>
 
 enum {
     COLUMN_NAME,
@@ -66,6 +69,7 @@ enum dc_status cmd_vms(const struct cli *cli, enum cli_exit *exit_out, struct dc
     struct fleet fleet = {0};
     struct cli_page page = {0};
     long host = FLEET_NO_INDEX;
+    size_t *order = NULL;
     *exit_out = CLI_EXIT_OK;
     enum dc_status rc = cli_load_fleet(cli, &fleet, err);
     if (rc == DC_OK && host_name != NULL) {
@@ -74,17 +78,21 @@ enum dc_status cmd_vms(const struct cli *cli, enum cli_exit *exit_out, struct dc
             rc = error_set(err, DC_ENOTFOUND, "no host is called %s", host_name);
     }
     if (rc == DC_OK)
+        rc = vm_order_new(&fleet, &order, err);
+    if (rc == DC_OK)
         rc = cli_page_open(cli, &page, err);
     if (rc == DC_OK)
         rc = writer_begin(page.writer, "vms", columns, N_COLUMNS, err);
     for (size_t i = 0; rc == DC_OK && i < fleet.n_vms; i++) {
-        if (host == FLEET_NO_INDEX || fleet.vms[i].host == (size_t)host)
-            rc = write_vm(&fleet, &fleet.vms[i], page.writer, err);
+        const struct fleet_vm *vm = &fleet.vms[order[i]];
+        if (host == FLEET_NO_INDEX || vm->host == (size_t)host)
+            rc = write_vm(&fleet, vm, page.writer, err);
     }
     if (rc == DC_OK)
         rc = writer_end(page.writer, err);
     if (rc == DC_OK)
         rc = cli_page_emit(cli, &page, err);
+    free(order);
     cli_page_dispose(&page);
     fleet_doc_dispose(&fleet);
     return rc;
