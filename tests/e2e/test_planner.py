@@ -1,11 +1,15 @@
 """decamp-planner against an agent that shares no code with it (peer_agent.py)."""
 # SPDX-License-Identifier: GPL-3.0-or-later
+import collections
+import concurrent.futures
+import contextlib
 import json
 import pathlib
 import random
 import signal
 import sqlite3
 import subprocess
+import threading
 import time
 
 import jsonschema
@@ -15,7 +19,7 @@ import zmq
 
 import cluster
 import peer_agent
-from lone_planner import LonePlanner
+from lone_planner import LonePlanner, UnixConnection
 from peer_agent import CREDIT, HELLO, HOLD, PRED, REJECT, RELEASE, RESYNC, SNAPSHOT, prediction, vm, vm_uuid
 
 FLEET_SCHEMA = cluster.ROOT / "proto" / "schema" / "fleet.schema.json"
@@ -399,6 +403,56 @@ def test_large_bodies(planner):
     except (BrokenPipeError, ConnectionResetError):
         pass  # refused by its header, before the body was sent
     assert planner.get("/v1/status")[0] == 200
+
+
+def full_cluster(planner, n_vms=60):
+    for host in ("h1", "h2", "h3"):
+        agent = planner.agent(host)
+        agent.greet()
+        names = [f"{host}-vm{i}" for i in range(n_vms if host == "h1" else 5)]
+        agent.snapshot([vm(name, gib=1 + i % 7) for i, name in enumerate(names)], gib=512)
+        for first in range(0, len(names), 32):
+            agent.predict(*[prediction(name) for name in names[first:first + 32]])
+    planner.wait_predicted(n_vms + 10)
+
+
+EVACUATE = {"verb": "evacuate", "hosts": ["h1"]}
+
+
+def test_more_questions_than_fit_are_refused(tmp_path):
+    with LonePlanner(tmp_path, plan_threads=1, plan_queue=1) as planner:
+        full_cluster(planner)
+        n_clients = 24
+        barrier = threading.Barrier(n_clients)
+
+        def ask(_):
+            barrier.wait()
+            status, answer = planner.request("POST", "/v1/plans", EVACUATE)
+            return status, answer.get("status")
+
+        with concurrent.futures.ThreadPoolExecutor(n_clients) as pool:
+            answers = collections.Counter(pool.map(ask, range(n_clients)))
+        print(answers)
+        assert {status for status, _ in answers} == {200, 503}
+        assert answers[(503, "EBUSY")] >= 1
+        assert planner.request("POST", "/v1/plans", EVACUATE)[0] == 200
+
+
+def test_clients_that_hang_up_and_an_end_with_questions_under_way(planner):
+    full_cluster(planner)
+    body = json.dumps(EVACUATE)
+    request = f"POST /v1/plans HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+    for n_bytes in (1, 20, 60, len(request) - 1, *[len(request)] * 20):
+        with contextlib.closing(UnixConnection(planner.socket)) as connection:
+            connection.connect()
+            connection.sock.sendall(request[:n_bytes])
+    assert planner.request("POST", "/v1/plans", EVACUATE)[0] == 200
+    with contextlib.ExitStack() as stack:
+        for _ in range(8):
+            connection = stack.enter_context(contextlib.closing(UnixConnection(planner.socket)))
+            connection.connect()
+            connection.sock.sendall(request)
+        planner.stop()
 
 
 def test_hold_and_release_reach_the_agent(planner):
