@@ -93,7 +93,7 @@ static void fail_parse(struct doc_reader *reader, const json_error_t *error) {
     char text[sizeof(error->text)];
     for (size_t i = 0; i < sizeof(text); i++)
         text[i] = error->text[i] == '\0' || isprint((unsigned char)error->text[i]) ? error->text[i] : '?';
-    if (json_error_code(error) == json_error_out_of_memory)
+    if (text[0] == '\0' || json_error_code(error) == json_error_out_of_memory) /* jansson has no word for it */
         doc_reader_fail_nomem(reader);
     else if (error->line > 0)
         doc_reader_fail(reader, NULL, DC_EPARSE, "line %d, column %d: %s", error->line, error->column, text);

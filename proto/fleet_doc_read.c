@@ -37,6 +37,8 @@ void fleet_reading_labels(struct doc_reader *reader, const struct doc_object *ob
     const size_t n = json_object_size(labels);
     *labels_out = n > 0 ? doc_reader_alloc(reader, n, sizeof(**labels_out)) : NULL;
     *n_labels_out = 0;
+    if (*labels_out == NULL)
+        return;
     const char *key = NULL;
     json_t *value = NULL;
     doc_reader_enter(reader, "labels");

@@ -41,7 +41,7 @@ void fleet_reading_hosts(struct fleet_reading *reading) {
     struct fleet *fleet = reading->fleet;
     fleet->hosts = doc_reader_alloc(&reading->reader, n, sizeof(*fleet->hosts));
     fleet->n_hosts = fleet->hosts != NULL ? n : 0;
-    for (size_t i = 0; i < n && doc_reader_ok(&reading->reader); i++) {
+    for (size_t i = 0; i < fleet->n_hosts && doc_reader_ok(&reading->reader); i++) {
         struct doc_object object;
         doc_reader_enter_item(&reading->reader, "hosts", i);
         if (fleet_reading_item(reading, section, i, "host", &object)) {
@@ -80,7 +80,7 @@ void fleet_reading_switches(struct fleet_reading *reading) {
     const size_t n_room = n + 1; /* for the one that may be added */
     fleet->switches = doc_reader_alloc(&reading->reader, n_room, sizeof(*fleet->switches));
     fleet->n_switches = fleet->switches != NULL ? n : 0;
-    for (size_t i = 0; i < n && doc_reader_ok(&reading->reader); i++) {
+    for (size_t i = 0; i < fleet->n_switches && doc_reader_ok(&reading->reader); i++) {
         struct doc_object object;
         doc_reader_enter_item(&reading->reader, "switches", i);
         if (fleet_reading_item(reading, section, i, NULL, &object)) {
@@ -90,7 +90,7 @@ void fleet_reading_switches(struct fleet_reading *reading) {
         }
         doc_reader_leave(&reading->reader);
     }
-    if (lacks_links(reading))
+    if (fleet->switches != NULL && lacks_links(reading))
         add_switch(reading);
 }
 

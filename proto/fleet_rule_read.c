@@ -29,42 +29,48 @@ static long find_host(struct fleet_reading *reading, const char *name) {
     return DOC_INDEX_NONE;
 }
 
-/* `seen` maps an index to its place in the list: a set must not name one twice. */
-static void read_reference(struct fleet_reading *reading, const json_t *value, find_fn find, struct doc_index *seen,
-                           size_t place, const char *list, size_t *index_out) {
+/* A list of references under way: a set must not name one twice. */
+struct reference_list {
+    const char *key;
+    find_fn find;
+    struct doc_index seen; /* an index to its place in the list */
+};
+
+static void read_reference(struct fleet_reading *reading, struct reference_list *list, const json_t *value,
+                           size_t place, size_t *index_out) {
     struct doc_reader *reader = &reading->reader;
     if (!json_is_string(value)) {
         doc_reader_fail_value(reader, NULL, "a name", value);
         return;
     }
-    const long index = find(reading, json_string_value(value));
+    const long index = list->find(reading, json_string_value(value));
     if (!doc_reader_ok(reader))
         return;
     char key[24];
     (void)snprintf(key, sizeof(key), "%ld", index);
-    const long other = doc_index_find(seen, key);
+    const long other = doc_index_find(&list->seen, key);
     if (other != DOC_INDEX_NONE)
-        doc_reader_fail(reader, NULL, DC_EINVAL, "duplicate of %s[%ld]", list, other);
+        doc_reader_fail(reader, NULL, DC_EINVAL, "duplicate of %s[%ld]", list->key, other);
     else
-        doc_index_set(reader, seen, key, (long)place);
+        doc_index_set(reader, &list->seen, key, (long)place);
     *index_out = (size_t)index;
 }
 
 static size_t *read_set(struct fleet_reading *reading, const struct doc_object *object, const char *key, find_fn find,
                         size_t *n_out) {
     struct doc_reader *reader = &reading->reader;
+    struct reference_list list = {.key = key, .find = find};
     const json_t *array = doc_reader_array(reader, object, key);
     const size_t n = json_array_size(array);
     size_t *indices = doc_reader_alloc(reader, n, sizeof(*indices));
-    struct doc_index seen = {0};
-    doc_index_init(reader, &seen);
-    for (size_t i = 0; i < n && doc_reader_ok(reader); i++) {
+    *n_out = indices != NULL ? n : 0;
+    doc_index_init(reader, &list.seen);
+    for (size_t i = 0; i < *n_out && doc_reader_ok(reader); i++) {
         doc_reader_enter_item(reader, key, i);
-        read_reference(reading, json_array_get(array, i), find, &seen, i, key, &indices[i]);
+        read_reference(reading, &list, json_array_get(array, i), i, &indices[i]);
         doc_reader_leave(reader);
     }
-    doc_index_dispose(&seen);
-    *n_out = indices != NULL ? n : 0;
+    doc_index_dispose(&list.seen);
     return indices;
 }
 

@@ -93,7 +93,7 @@ static void read_curve(struct doc_reader *reader, const struct doc_object *objec
         return;
     }
     curve->points = doc_reader_alloc(reader, n, sizeof(*curve->points));
-    for (size_t i = 0; i < n && doc_reader_ok(reader); i++) {
+    for (size_t i = 0; curve->points != NULL && i < n && doc_reader_ok(reader); i++) {
         doc_reader_enter_item(reader, key, i);
         read_point(reader, json_array_get(array, i), i > 0 ? &curve->points[i - 1] : NULL, &curve->points[i]);
         curve->n_points = i + 1;
@@ -189,7 +189,7 @@ static void read_prediction(struct doc_reader *reader, const struct doc_object *
     if (n == 0)
         doc_reader_fail_value(reader, "grid", "an array of at least one point", grid);
     prediction->points = doc_reader_alloc(reader, n, sizeof(*prediction->points));
-    for (size_t i = 0; i < n && doc_reader_ok(reader); i++) {
+    for (size_t i = 0; prediction->points != NULL && i < n && doc_reader_ok(reader); i++) {
         struct doc_object item;
         doc_reader_enter_item(reader, "grid", i);
         if (doc_reader_item(reader, grid, i, &item))
