@@ -10,11 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_HOST_BYTES = 255 };
-
 void allow_list_dispose(struct allow_list *list) {
-    for (size_t i = 0; i < list->n_entries; i++)
-        free(list->entries[i].host);
     free(list->entries);
     *list = (struct allow_list){0};
 }
@@ -29,8 +25,8 @@ const char *allow_list_host(const struct allow_list *list, const char *public_ke
 
 static enum dc_status check_entry(const struct allow_list *list, const char *host, const char *key,
                                   struct dc_error *err) {
-    if (strlen(host) > MAX_HOST_BYTES)
-        return error_set(err, DC_EINVAL, "expected a host name of at most %d characters", MAX_HOST_BYTES);
+    if (strlen(host) >= ALLOW_LIST_HOST_BYTES)
+        return error_set(err, DC_EINVAL, "expected a host name of at most %d bytes", ALLOW_LIST_HOST_BYTES - 1);
     if (!key_file_is_key(key))
         return error_set(err, DC_EINVAL, "expected HOST and a public key of 40 characters (Z85)");
     const char *other = allow_list_host(list, key);
@@ -62,9 +58,7 @@ static enum dc_status add_line(struct allow_list *list, char *line, struct dc_er
         return error_set_nomem(err);
     list->entries = items;
     struct allow_entry *entry = &list->entries[list->n_entries];
-    entry->host = strdup(host);
-    if (entry->host == NULL)
-        return error_set_nomem(err);
+    memcpy(entry->host, host, strlen(host) + 1);
     memcpy(entry->public_key, key, KEY_FILE_TEXT_BYTES);
     list->n_entries++;
     return DC_OK;

@@ -13,10 +13,10 @@
 
 #include <stddef.h>
 
-enum { ALLOW_LIST_KEYS_PER_HOST = 2 };
+enum { ALLOW_LIST_KEYS_PER_HOST = 2, ALLOW_LIST_HOST_BYTES = 256 };
 
 struct allow_entry {
-    char *host;
+    char host[ALLOW_LIST_HOST_BYTES];
     char public_key[KEY_FILE_TEXT_BYTES];
 };
 

@@ -98,17 +98,17 @@ static void get_fleet(struct api *api, struct api_request *request, const char *
     struct dc_error err = DC_ERROR_NONE;
     (void)rest;
     struct fleet_job *job = calloc(1, sizeof(*job));
-    enum dc_status rc = job != NULL ? DC_OK : error_set_nomem(&err);
-    if (rc == DC_OK) {
-        job->request = request;
-        rc = fleet_state_export(api->state, fleet_clock_now(), &job->fleet, &err);
+    if (job == NULL) {
+        api_reply_error(request, error_set_nomem(&err), &err);
+        return;
     }
+    job->request = request;
+    enum dc_status rc = fleet_state_export(api->state, fleet_clock_now(), &job->fleet, &err);
     if (rc == DC_OK)
         rc = work_queue_add(api->documents, write_fleet, reply_fleet, job, &err);
     if (rc == DC_OK)
         return;
-    if (job != NULL)
-        fleet_doc_dispose(&job->fleet);
+    fleet_doc_dispose(&job->fleet);
     free(job);
     api_reply_error(request, rc, &err);
 }

@@ -58,7 +58,11 @@ static enum dc_status read_targets(struct hold *hold, const json_t *json, struct
         return error_set(err, DC_EINVAL, "for_ms: expected 1 to %d", MSG_MAX_HOLD_MS);
     hold->targets = calloc(n, sizeof(*hold->targets));
     hold->uuids = calloc(n, sizeof(*hold->uuids));
-    enum dc_status rc = hold->targets != NULL && hold->uuids != NULL ? DC_OK : error_set_nomem(err);
+    if (hold->targets == NULL || hold->uuids == NULL) {
+        (void)error_set_nomem(err);
+        return DC_ENOMEM;
+    }
+    enum dc_status rc = DC_OK;
     for (size_t i = 0; rc == DC_OK && i < n; i++)
         rc = add_target(hold, i, json_array_get(vms, i), err);
     if (rc == DC_OK)

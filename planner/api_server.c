@@ -159,8 +159,8 @@ void api_request_reply(struct api_request *request, unsigned status, char *json_
 }
 
 static enum MHD_Result queue_reply(struct MHD_Connection *connection, unsigned status, const char *text) {
-    struct MHD_Response *response = MHD_create_response_from_buffer(text != NULL ? strlen(text) : 0,
-                                                                    (void *)(uintptr_t)text, MHD_RESPMEM_MUST_COPY);
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(text != NULL ? strlen(text) : 0, (void *)text, MHD_RESPMEM_MUST_COPY);
     if (response == NULL)
         return MHD_NO;
     (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
@@ -355,10 +355,13 @@ enum dc_status api_server_open(uv_loop_t *loop, const char *path, api_handler_fn
     struct api_server *server = calloc(1, sizeof(*server));
     char *path_copy = strdup(path);
     int fd = -1;
-    enum dc_status rc = server != NULL && path_copy != NULL ? DC_OK : error_set_nomem(err);
     *server_out = NULL;
-    if (rc == DC_OK)
-        rc = listen_on(path, &fd, err);
+    if (server == NULL || path_copy == NULL) {
+        free(path_copy);
+        free(server);
+        return error_set_nomem(err);
+    }
+    enum dc_status rc = listen_on(path, &fd, err);
     if (rc == DC_OK) {
         *server = (struct api_server){.handler = handler, .context = context, .path = path_copy};
         rc = start(server, loop, fd, err);

@@ -114,7 +114,7 @@ static int compare_vms(const void *a, const void *b) {
 }
 
 static const struct fleet_vm *topology_vm(const struct merge *merge, const char *uuid) {
-    const struct fleet_vm key = {.uuid = (char *)(uintptr_t)uuid};
+    const struct fleet_vm key = {.uuid = (char *)uuid}; /* only read */
     const struct fleet_vm *const wanted = &key;
     const struct fleet_vm **found =
         merge->topology->n_vms == 0
@@ -242,7 +242,9 @@ static enum dc_status add_rule(struct merge *merge, const struct fleet_rule *rul
 
 static enum dc_status add_rules(struct merge *merge, struct dc_error *err) {
     merge->fleet->rules = calloc(merge->topology->n_rules + 1, sizeof(*merge->fleet->rules));
-    enum dc_status rc = merge->fleet->rules != NULL ? DC_OK : error_set_nomem(err);
+    if (merge->fleet->rules == NULL)
+        return error_set_nomem(err);
+    enum dc_status rc = DC_OK;
     for (size_t i = 0; rc == DC_OK && i < merge->topology->n_rules; i++)
         rc = add_rule(merge, &merge->topology->rules[i], err);
     return rc;
@@ -259,16 +261,13 @@ enum dc_status fleet_merge(const struct fleet *topology, const struct fleet_reco
                           .host_index = calloc(records->n_hosts + 1, sizeof(size_t)),
                           .by_uuid = calloc(topology->n_vms + 1, sizeof(const struct fleet_vm *)),
                           .vm_index = calloc(topology->n_vms + 1, sizeof(size_t))};
-    enum dc_status rc = DC_OK;
-    if (merge.host_index == NULL || merge.by_uuid == NULL || merge.vm_index == NULL)
-        rc = error_set_nomem(err);
-    if (rc == DC_OK)
-        rc = add_hosts(&merge, err);
-    if (rc == DC_OK)
+    const bool is_ready = merge.host_index != NULL && merge.by_uuid != NULL && merge.vm_index != NULL;
+    enum dc_status rc = is_ready ? add_hosts(&merge, err) : error_set_nomem(err);
+    if (is_ready && rc == DC_OK)
         rc = fleet_network_build(topology, fleet_out, err);
-    if (rc == DC_OK)
+    if (is_ready && rc == DC_OK)
         rc = add_vms(&merge, err);
-    if (rc == DC_OK)
+    if (is_ready && rc == DC_OK)
         rc = add_rules(&merge, err);
     free(merge.host_index);
     free(merge.by_uuid);

@@ -56,7 +56,7 @@ static void make_room(struct session_table *table, const char *host) {
 static struct session *add(struct session_table *table, const char *host, const struct session_peer *peer) {
     make_room(table, host);
     void *items = table->sessions;
-    if (!vec_reserve(&items, &table->capacity, table->n_sessions + 1, sizeof(*table->sessions)))
+    if (!vec_reserve(&items, &table->capacity, table->n_sessions + 1, sizeof(void *)))
         return NULL;
     table->sessions = items;
     struct session *session = calloc(1, sizeof(*session));
