@@ -11,6 +11,7 @@
 #include "solver/precheck.h"
 #include "solver/report.h"
 #include "solver/search.h"
+#include "solver/settle.h"
 #include "solver/step_model.h"
 
 #include <math.h>
@@ -73,21 +74,29 @@ static void leave_out(struct solver *solver, size_t vm) {
     solver->to[vm] = (long)solver->problem->vms[vm].host;
 }
 
+/* After VMs were left out: those that cannot go without them stay too. */
+static enum dc_status settle_rest(struct solver *solver, struct dc_error *err) {
+    const enum dc_status rc = settle(solver->problem, solver->to, solver->skip, solver->solution, err);
+    for (size_t vm = 0; vm < solver->problem->n_vms; vm++)
+        if (solver->skip[vm])
+            leave_out(solver, vm);
+    return rc;
+}
+
 /* Destinations; what has none is left out. The rest makes up the order. */
 static enum dc_status find_places(struct solver *solver, struct dc_error *err) {
     const struct milp_limits limits = milp_limits_now(solver);
-    const enum dc_status rc = place(solver->problem, &limits, solver->options->seed, solver->to, solver->solution, err);
+    enum dc_status rc = place(solver->problem, &limits, solver->options->seed, solver->to, solver->solution, err);
     if (rc != DC_OK)
         return rc;
-    for (size_t vm = 0; vm < solver->problem->n_vms; vm++) {
-        if (!solver->problem->vms[vm].moves)
-            continue;
-        if (solver->skip[vm] || solver->to[vm] < 0 || (size_t)solver->to[vm] == solver->problem->vms[vm].host)
+    for (size_t vm = 0; vm < solver->problem->n_vms; vm++)
+        if (solver->skip[vm] || solver->to[vm] < 0)
             leave_out(solver, vm);
-        else
+    rc = settle_rest(solver, err);
+    for (size_t vm = 0; vm < solver->problem->n_vms; vm++)
+        if (solver->view.vms[vm].moves)
             solver->order.vm[solver->order.n++] = vm;
-    }
-    return DC_OK;
+    return rc;
 }
 
 static bool is_destination_free(const struct solver *solver) {
@@ -150,41 +159,20 @@ static enum dc_status find_order(struct solver *solver, struct dc_error *err) {
     return DC_OK;
 }
 
-/* Leaves out the VMs that may not move without `vm`, each with the rule. */
-static enum dc_status leave_mates(struct solver *solver, size_t vm, struct dc_error *err) {
-    for (size_t i = 0; i < solver->problem->n_rules; i++) {
-        const struct problem_rule *rule = &solver->problem->rules[i];
-        bool concerned = false;
-        for (size_t k = 0; k < rule->n_vms; k++)
-            concerned = concerned || (rule->type == PROBLEM_GATHER && rule->vms[k] == vm);
-        for (size_t k = 0; concerned && k < rule->n_vms; k++) {
-            const size_t mate = rule->vms[k];
-            if (!solver->view.vms[mate].moves)
-                continue;
-            const struct solution_conflict conflict = {CONFLICT_RULE, (long)mate, solver->to[mate], (long)i, 0, 0, 0};
-            const enum dc_status rc = solution_add_conflict(solver->solution, &conflict, err);
-            if (rc != DC_OK)
-                return rc;
-            leave_out(solver, mate);
-        }
-    }
-    return DC_OK;
-}
-
 /* Leaves out what the last decode could not start, each with what holds it up. */
 static enum dc_status leave_unstarted(struct solver *solver, struct dc_error *err) {
     enum dc_status rc = DC_OK;
     size_t n_kept = 0;
     for (size_t i = 0; rc == DC_OK && i < solver->order.n; i++) {
         const size_t vm = solver->order.vm[i];
-        if (decoder_started(solver->decoder, vm) || !solver->view.vms[vm].moves)
+        if (decoder_started(solver->decoder, vm))
             continue;
         const struct solution_conflict conflict = decoder_explain(solver->decoder, vm);
         rc = solution_add_conflict(solver->solution, &conflict, err);
         leave_out(solver, vm);
-        if (rc == DC_OK)
-            rc = leave_mates(solver, vm, err);
     }
+    if (rc == DC_OK)
+        rc = settle_rest(solver, err);
     for (size_t i = 0; i < solver->order.n; i++) {
         if (!solver->view.vms[solver->order.vm[i]].moves)
             continue;
