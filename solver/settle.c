@@ -91,7 +91,9 @@ static enum dc_status settle_cpu(struct settler *settler, struct dc_error *err) 
 
 enum dc_status settle(const struct problem *problem, long *to, bool *skip, struct solution *solution,
                       struct dc_error *err) {
-    struct settler settler = {.problem = problem, .to = to, .skip = skip, .solution = solution, .changed = true};
+    struct settler settler = {.problem = problem, .solution = solution, .changed = true};
+    settler.to = to;
+    settler.skip = skip;
     settler.cpu_cores = calloc(problem->n_hosts + 1, sizeof(*settler.cpu_cores));
     if (settler.cpu_cores == NULL)
         return error_set_nomem(err);
