@@ -65,7 +65,7 @@ planner_public_key_file: $session/planner.pub
 secret_key_file: $session/$host.key
 source: replay
 replay_file: $root/examples/data/replay-fleet.json
-replay_speed: 300
+replay_speed: 3000
 state_dir: $session/$host
 CONFIG
     decamp-agent --config "$session/$host.yaml" 2>"$session/$host.log" &
@@ -87,13 +87,16 @@ done
     die "only $n_predicted of $n_vms VMs were predicted within 30 s"
 }
 
+sleep 2 # a few more bursts: predictions come as p50 and p95 over the history
+
 say "decamp hosts"
 decamp hosts
 
 say "decamp evacuate host1"
 decamp evacuate host1 -o json --out "$out/plan.json"
-decamp snapshot --out "$out/fleet.json"
-decamp show "$out/plan.json"
+plan_id=$(sed -n 's/^ *"id": "\([0-9a-f]*\)".*/\1/p' "$out/plan.json" | head -n 1)
+decamp snapshot "$plan_id" --out "$out/fleet.json" # the fleet that this plan was made from
+decamp show "$out/plan.json" --fleet "$out/fleet.json"
 
 say "decamp verify plan.json --fleet fleet.json"
 decamp verify "$out/plan.json" --fleet "$out/fleet.json"

@@ -151,12 +151,22 @@ enum dc_status api_client_plan(const char *socket_path, const char *goal_text, c
     return ask(&request, reply_out, err);
 }
 
-enum dc_status api_client_plan_by_id(const char *socket_path, const char *id, struct api_reply *reply_out,
-                                     struct dc_error *err) {
+static enum dc_status ask_plan(const char *socket_path, const char *id, const char *part, struct api_reply *reply_out,
+                               struct dc_error *err) {
     char path[160];
     if (strlen(id) > 64 || id[strspn(id, "0123456789abcdef")] != '\0' || id[0] == '\0')
         return error_set(err, DC_ENOTFOUND, "%s: no such file, and no id of a plan", id);
-    (void)snprintf(path, sizeof(path), "/v1/plans/%s", id);
+    (void)snprintf(path, sizeof(path), "/v1/plans/%s%s", id, part);
     struct request request = {.socket_path = socket_path, .path = path};
     return ask(&request, reply_out, err);
+}
+
+enum dc_status api_client_plan_by_id(const char *socket_path, const char *id, struct api_reply *reply_out,
+                                     struct dc_error *err) {
+    return ask_plan(socket_path, id, "", reply_out, err);
+}
+
+enum dc_status api_client_plan_fleet(const char *socket_path, const char *id, struct api_reply *reply_out,
+                                     struct dc_error *err) {
+    return ask_plan(socket_path, id, "/fleet", reply_out, err);
 }

@@ -30,6 +30,8 @@ DC_WARN_UNUSED enum dc_status api_client_fleet(const char *socket_path, struct a
 DC_WARN_UNUSED enum dc_status api_client_plan(const char *socket_path, const char *goal_text, const atomic_bool *cancel,
                                               struct api_reply *reply_out, struct dc_error *err);
 
-/* A plan made before, by its id. */
+/* A plan made before, or the fleet it was made from, by the plan's id. */
+DC_WARN_UNUSED enum dc_status api_client_plan_fleet(const char *socket_path, const char *id,
+                                                    struct api_reply *reply_out, struct dc_error *err);
 DC_WARN_UNUSED enum dc_status api_client_plan_by_id(const char *socket_path, const char *id,
                                                     struct api_reply *reply_out, struct dc_error *err);

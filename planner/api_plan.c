@@ -18,7 +18,8 @@ struct plan_job {
     struct fleet fleet;
     struct plan plan;
     atomic_bool unwanted;
-    char *text; /* the plan document */
+    char *fleet_text; /* what it is made from */
+    char *text;       /* the plan document */
     enum dc_status rc;
     struct dc_error err;
 };
@@ -27,21 +28,30 @@ static void free_job(struct plan_job *job) {
     goal_dispose(&job->goal);
     fleet_doc_dispose(&job->fleet);
     plan_doc_dispose(&job->plan);
+    free(job->fleet_text);
     free(job->text);
     free(job);
+}
+
+/* Planned with is what the document says, rounding included: the same question
+ * asked of that document offline has the same answer to the byte. */
+static enum dc_status freeze_fleet(struct plan_job *job) {
+    enum dc_status rc = fleet_doc_write(&job->fleet, &job->fleet_text, &job->err);
+    if (rc != DC_OK)
+        return rc;
+    fleet_doc_dispose(&job->fleet);
+    return fleet_doc_read(job->fleet_text, strlen(job->fleet_text), &job->fleet, &job->err);
 }
 
 /* On a worker thread: touches nothing but the job. */
 static void solve_goal(void *context) {
     struct plan_job *job = context;
     const struct solve_options options = {.cancel = &job->unwanted};
-    char *fleet_text = NULL;
     if (atomic_load(&job->unwanted)) {
         job->rc = error_set(&job->err, DC_ECANCELED, "nobody waits for the plan any more");
         return;
     }
-    job->rc = fleet_doc_write(&job->fleet, &fleet_text, &job->err); /* for its digest, which the plan names */
-    free(fleet_text);
+    job->rc = freeze_fleet(job);
     if (job->rc == DC_OK)
         job->rc = answer(&job->fleet, &job->goal, &options, &job->plan, &job->err);
     if (job->rc == DC_OK)
@@ -55,9 +65,8 @@ static enum dc_status store_plan(const struct plan_job *job, struct dc_error *er
                   "status", plan_doc_status_text(plan->status), "makespan_p95_ms", plan->makespan_ms.p95, "n_steps",
                   (json_int_t)plan->n_steps, "goal", plan->goal);
     char *summary = json != NULL ? json_dumps(json, JSON_COMPACT) : NULL;
-    const enum dc_status rc =
-        summary != NULL ? store_put_plan(job->api->store, plan->id, plan->made_unix_ms, summary, job->text, err)
-                        : error_set_nomem(err);
+    const struct store_plan stored = {plan->id, plan->made_unix_ms, summary, job->text, job->fleet_text};
+    const enum dc_status rc = summary != NULL ? store_put_plan(job->api->store, &stored, err) : error_set_nomem(err);
     free(summary);
     json_decref(json);
     return rc;
@@ -133,7 +142,15 @@ void api_plan_list(struct api *api, struct api_request *request, const char *res
 void api_plan_get(struct api *api, struct api_request *request, const char *rest) {
     struct dc_error err = DC_ERROR_NONE;
     char *text = NULL;
-    const enum dc_status rc = store_get_plan(api->store, rest, &text, &err);
+    const char *part = strchr(rest, '/');
+    char *id = part != NULL ? strndup(rest, (size_t)(part - rest)) : strdup(rest);
+    enum dc_status rc = id != NULL ? DC_OK : error_set_nomem(&err);
+    if (rc == DC_OK && part != NULL && strcmp(part, "/fleet") != 0)
+        rc = error_set(&err, DC_ENOTFOUND, "a plan has no part \"%s\", only \"/fleet\"", part);
+    if (rc == DC_OK)
+        rc = part != NULL ? store_get_plan_fleet(api->store, id, &text, &err)
+                          : store_get_plan(api->store, id, &text, &err);
+    free(id);
     if (rc == DC_OK)
         api_request_reply(request, HTTP_OK, text);
     else

@@ -11,5 +11,5 @@
 void api_plan_make(struct api *api, struct api_request *request, const char *rest);
 void api_plan_list(struct api *api, struct api_request *request, const char *rest);
 
-/* `rest` is the plan's id. */
+/* `rest` is the plan's id, or its id and "/fleet": the fleet document it was made from. */
 void api_plan_get(struct api *api, struct api_request *request, const char *rest);

@@ -21,7 +21,7 @@ static const char schema[] =
     " at_unix_ms INTEGER NOT NULL, record BLOB NOT NULL,"
     " UNIQUE (instance_id, event_number));"
     "CREATE TABLE plan (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
-    " made_unix_ms INTEGER NOT NULL, summary TEXT NOT NULL, document TEXT NOT NULL);"
+    " made_unix_ms INTEGER NOT NULL, summary TEXT NOT NULL, document TEXT NOT NULL, fleet TEXT);"
     "PRAGMA application_id = 1684237680; PRAGMA user_version = 1; COMMIT;";
 
 /* Old events and plans, and VMs gone for a week, make room. */
@@ -43,8 +43,12 @@ static const char prune[] =
     X(PUT_PREDICTION, "UPDATE vm SET prediction = ?2, seen_unix_ms = ?3 WHERE uuid = ?1")                        \
     X(PUT_EVENT, "INSERT OR IGNORE INTO event (instance_id, event_number, host, vm, at_unix_ms, record)"         \
                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6)")                                                             \
-    X(PUT_PLAN, "INSERT OR REPLACE INTO plan (id, made_unix_ms, summary, document) VALUES (?1, ?2, ?3, ?4)")     \
+    X(PUT_PLAN, "INSERT OR REPLACE INTO plan (id, made_unix_ms, summary, document, fleet)"                       \
+                " VALUES (?1, ?2, ?3, ?4, ?5)")                                                                  \
+    X(FORGET_FLEETS, "UPDATE plan SET fleet = NULL"                                                              \
+                     " WHERE fleet IS NOT NULL AND number <= (SELECT max(number) FROM plan) - ?1")               \
     X(GET_PLAN, "SELECT document FROM plan WHERE id = ?1")                                                       \
+    X(GET_PLAN_FLEET, "SELECT fleet FROM plan WHERE id = ?1 AND fleet IS NOT NULL")                              \
     X(LIST_PLANS, "SELECT summary FROM plan ORDER BY number DESC")                                               \
     X(LIST_HOSTS, "SELECT name, snapshot, seen_unix_ms FROM host ORDER BY snapshot_unix_ms, name")               \
     X(LIST_VMS, "SELECT uuid, host, prediction, seen_unix_ms FROM vm ORDER BY uuid")
@@ -265,8 +269,7 @@ enum dc_status store_put_event(struct store *store, const char *host, const stru
                err);
 }
 
-enum dc_status store_put_plan(struct store *store, const char *id, int64_t made_unix_ms, const char *summary,
-                              const char *document, struct dc_error *err) {
+enum dc_status store_put_plan(struct store *store, const struct store_plan *plan, struct dc_error *err) {
     enum dc_status rc = store_commit(store, err); /* synchronous cannot change within a transaction */
     if (rc == DC_OK)
         rc = execute(store, "PRAGMA synchronous = FULL", err);
@@ -274,27 +277,42 @@ enum dc_status store_put_plan(struct store *store, const char *id, int64_t made_
         return rc;
     sqlite3_stmt *statement = store->statements[PUT_PLAN];
     rc = run(store, PUT_PLAN,
-             bind_text(statement, 1, id) && bind_int(statement, 2, made_unix_ms) && bind_text(statement, 3, summary) &&
-                 bind_text(statement, 4, document),
+             bind_text(statement, 1, plan->id) && bind_int(statement, 2, plan->made_unix_ms) &&
+                 bind_text(statement, 3, plan->summary) && bind_text(statement, 4, plan->document) &&
+                 bind_text(statement, 5, plan->fleet),
              err);
+    if (rc == DC_OK)
+        rc = run(store, FORGET_FLEETS, bind_int(store->statements[FORGET_FLEETS], 1, STORE_FLEETS_KEPT), err);
     const enum dc_status back = execute(store, "PRAGMA synchronous = NORMAL", rc == DC_OK ? err : NULL);
     return rc == DC_OK ? back : rc;
 }
 
-enum dc_status store_get_plan(struct store *store, const char *id, char **document_out, struct dc_error *err) {
-    sqlite3_stmt *statement = store->statements[GET_PLAN];
+/* One text of the plan with this id. */
+static enum dc_status get_text(struct store *store, enum statement which, const char *id, char **text_out,
+                               struct dc_error *err) {
+    sqlite3_stmt *statement = store->statements[which];
     enum dc_status rc = DC_OK;
-    *document_out = NULL;
+    *text_out = NULL;
     const int r = bind_text(statement, 1, id) ? sqlite3_step(statement) : SQLITE_ERROR;
     if (r == SQLITE_ROW) {
-        *document_out = strdup((const char *)sqlite3_column_text(statement, 0));
-        rc = *document_out != NULL ? DC_OK : error_set_nomem(err);
+        *text_out = strdup((const char *)sqlite3_column_text(statement, 0));
+        rc = *text_out != NULL ? DC_OK : error_set_nomem(err);
     } else {
-        rc = r == SQLITE_DONE ? error_set(err, DC_ENOTFOUND, "no plan has the id %s", id) : fail(store, err);
+        rc = r == SQLITE_DONE ? error_set(err, DC_ENOTFOUND, "no plan%s has the id %s",
+                                          which == GET_PLAN_FLEET ? " with its fleet still kept" : "", id)
+                              : fail(store, err);
     }
     (void)sqlite3_reset(statement);
     (void)sqlite3_clear_bindings(statement);
     return rc;
+}
+
+enum dc_status store_get_plan(struct store *store, const char *id, char **document_out, struct dc_error *err) {
+    return get_text(store, GET_PLAN, id, document_out, err);
+}
+
+enum dc_status store_get_plan_fleet(struct store *store, const char *id, char **fleet_out, struct dc_error *err) {
+    return get_text(store, GET_PLAN_FLEET, id, fleet_out, err);
 }
 
 enum dc_status store_list_plans(struct store *store, void (*visit)(void *context, const char *summary), void *context,

@@ -50,13 +50,28 @@ DC_WARN_UNUSED enum dc_status store_put_prediction(struct store *store, const ch
 DC_WARN_UNUSED enum dc_status store_put_event(struct store *store, const char *host, const struct msg_event *event,
                                               const void *bytes, size_t n_bytes, struct dc_error *err);
 
-/* Commits at once. `summary` is what the list shows of it, as a JSON object. */
-DC_WARN_UNUSED enum dc_status store_put_plan(struct store *store, const char *id, int64_t made_unix_ms,
-                                             const char *summary, const char *document, struct dc_error *err);
+/* Of so many newest plans the fleet is kept, too. */
+enum { STORE_FLEETS_KEPT = 32 };
+
+/* Texts are lent for the call. */
+struct store_plan {
+    const char *id;
+    int64_t made_unix_ms;
+    const char *summary;  /* what the list shows of it, a JSON object */
+    const char *document; /* the plan document */
+    const char *fleet;    /* the fleet document it was made from */
+};
+
+/* Commits at once. */
+DC_WARN_UNUSED enum dc_status store_put_plan(struct store *store, const struct store_plan *plan, struct dc_error *err);
 
 /* The plan document (heap, the caller's); DC_ENOTFOUND. */
 DC_WARN_UNUSED enum dc_status store_get_plan(struct store *store, const char *id, char **document_out,
                                              struct dc_error *err);
+
+/* The fleet document it was made from, likewise; DC_ENOTFOUND also where it is kept no longer. */
+DC_WARN_UNUSED enum dc_status store_get_plan_fleet(struct store *store, const char *id, char **fleet_out,
+                                                   struct dc_error *err);
 
 /* What was stored, read back by store_restore; the first failure of a visit ends it. */
 struct store_visitor {

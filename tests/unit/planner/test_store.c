@@ -148,24 +148,50 @@ static void count_plan(void *context, const char *summary) {
     (void)snprintf(log + strlen(log), LOG_BYTES - strlen(log), "%s", summary);
 }
 
+static enum dc_status put_plan(struct store *store, const char *id, const char *document, const char *fleet,
+                               struct dc_error *err) {
+    const struct store_plan plan = {id, 1, id, document, fleet};
+    return store_put_plan(store, &plan, err);
+}
+
 static void test_plans(void **state) {
     struct dc_error err = DC_ERROR_NONE;
     struct store *store = open_store(*state);
     char log[LOG_BYTES] = "";
     char *document = NULL;
     assert_int_equal(store_put_seen(store, "h0", 5, NULL), DC_OK); /* a transaction is open */
-    assert_int_equal(store_put_plan(store, "a", 1, "A", "plan a", &err), DC_OK);
-    assert_int_equal(store_put_plan(store, "b", 2, "B", "plan b", &err), DC_OK);
-    assert_int_equal(store_put_plan(store, "a", 3, "A", "plan a again", &err), DC_OK);
+    assert_int_equal(put_plan(store, "a", "plan a", "fleet 1", &err), DC_OK);
+    assert_int_equal(put_plan(store, "b", "plan b", "fleet 2", &err), DC_OK);
+    assert_int_equal(put_plan(store, "a", "plan a again", "fleet 3", &err), DC_OK);
     store_close(&store); /* plans need no commit */
     store = open_store(*state);
     assert_int_equal(store_list_plans(store, count_plan, log, &err), DC_OK);
-    assert_string_equal(log, "AB");
+    assert_string_equal(log, "ab");
     assert_int_equal(store_get_plan(store, "a", &document, &err), DC_OK);
     assert_string_equal(document, "plan a again");
     free(document);
+    assert_int_equal(store_get_plan_fleet(store, "a", &document, &err), DC_OK);
+    assert_string_equal(document, "fleet 3");
+    free(document);
     assert_int_equal(store_get_plan(store, "c", &document, &err), DC_ENOTFOUND);
     assert_null(document);
+    store_close(&store);
+}
+
+static void test_old_fleets_are_forgotten(void **state) {
+    struct dc_error err = DC_ERROR_NONE;
+    struct store *store = open_store(*state);
+    char *fleet = NULL;
+    char id[16];
+    for (int i = 0; i <= STORE_FLEETS_KEPT; i++) {
+        (void)snprintf(id, sizeof(id), "%d", i);
+        assert_int_equal(put_plan(store, id, "plan", "fleet", &err), DC_OK);
+    }
+    assert_int_equal(store_get_plan_fleet(store, "1", &fleet, &err), DC_OK);
+    free(fleet);
+    assert_int_equal(store_get_plan_fleet(store, "0", &fleet, &err), DC_ENOTFOUND);
+    assert_int_equal(store_get_plan(store, "0", &fleet, NULL), DC_OK);
+    free(fleet);
     store_close(&store);
 }
 
@@ -246,6 +272,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_round_trip, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_events_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_plans, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_old_fleets_are_forgotten, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_kill_loses_nothing_committed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_other_files_are_refused, set_up, tear_down),
     };
