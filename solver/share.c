@@ -243,9 +243,7 @@ static bool floor_fits(struct decoder *decoder, const struct mover *self, uint32
         if (!is_sending(other) || other->gone_s > first_page_s - time_slack(first_page_s))
             continue;
         const double hard = other->hard;
-        if (other->pinned)
-            lacking -= hard;
-        else if (pin(decoder, decoder->nodes[node].mover))
+        if (other->pinned || pin(decoder, decoder->nodes[node].mover))
             lacking -= hard;
     }
     return lacking <= 0;

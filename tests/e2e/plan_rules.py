@@ -96,7 +96,8 @@ def broken_rules(plan, fleet):
     moved = {s["vm"] for s in plan["steps"]}
     for rule in fleet.get("rules", []):
         hosts = [final[vm] for vm in rule["vms"]]
-        if rule["type"] == "spread" and len(set(hosts)) < len(hosts):
+        # A pair that stands together because neither moved is no fault of the plan.
+        if rule["type"] == "spread" and len(set(hosts)) < len(hosts) and moved & set(rule["vms"]):
             yield f"spread {rule['vms']} lie on {hosts}"
         for vm in rule["vms"]:
             if rule["type"] == "ban" and vm in moved and final[vm] in rule["hosts"]:
