@@ -3,6 +3,7 @@ alone: an opinion independent of decamp's own verify.
 """
 # SPDX-License-Identifier: GPL-3.0-or-later
 import collections
+import random
 
 TOLERANCE_FRAC = 1e-4
 TOLERANCE_MS = 2
@@ -118,7 +119,25 @@ def broken_order(plan):
         yield f"bound {plan['lower_bound_ms']} above makespan {plan['makespan_ms']}"
 
 
+def dispatched(plan, rng):
+    """The plan run by `after` alone, each step taking half to twice its planned time."""
+    ends, steps = {}, []
+    for s in plan["steps"]:
+        start_ms = max([ends[before] for before in s.get("after", [])], default=0)
+        ends[s["id"]] = start_ms + (s["end_ms"] - s["start_ms"]) * rng.uniform(0.5, 2)
+        steps.append(dict(s, start_ms=start_ms, end_ms=ends[s["id"]]))
+    return dict(plan, steps=steps)
+
+
+def broken_dispatch(plan, fleet, max_parallel=0, n_runs=5):
+    """`after` alone must keep memory and concurrency, whatever the true durations are."""
+    for seed in range(n_runs):
+        run = dispatched(plan, random.Random(seed))
+        for broken in (*broken_memory(run, fleet), *broken_concurrency(run, fleet, max_parallel)):
+            yield f"run by `after` with seed {seed}: {broken}"
+
+
 def all_broken(plan, fleet, emptied, max_parallel=0):
     return [*broken_moves(plan, fleet, emptied), *broken_capacity(plan, fleet), *broken_memory(plan, fleet),
             *broken_concurrency(plan, fleet, max_parallel), *broken_budgets(plan, fleet), *broken_rules(plan, fleet),
-            *broken_order(plan)]
+            *broken_order(plan), *broken_dispatch(plan, fleet, max_parallel)]
