@@ -23,3 +23,11 @@ bool vec_reserve(void **items, size_t *capacity, size_t n_wanted, size_t item_by
     *capacity = n;
     return true;
 }
+
+bool vec_has(const size_t *items, size_t n, size_t item) {
+    for (size_t i = 0; i < n; i++) {
+        if (items[i] == item)
+            return true;
+    }
+    return false;
+}

@@ -14,3 +14,6 @@
  * (NULL at first), growing `*capacity` geometrically. False when out of
  * memory or when the size overflows; the array is then as it was. */
 DC_WARN_UNUSED bool vec_reserve(void **items, size_t *capacity, size_t n_wanted, size_t item_bytes);
+
+/* Is `item` among the `n` items? */
+bool vec_has(const size_t *items, size_t n, size_t item);

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "planner/question_rule.h"
 
+#include "base/vec.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,14 +30,6 @@ static bool solver_type(enum fleet_rule_type type, enum problem_rule_type *type_
     return false;
 }
 
-static bool contains(const size_t *items, size_t n, size_t item) {
-    for (size_t i = 0; i < n; i++) {
-        if (items[i] == item)
-            return true;
-    }
-    return false;
-}
-
 /* Ban and fence depend on VM and host alone: they narrow the VM's row. */
 static void fold(struct problem *problem, const struct fleet_rule *rule) {
     if (rule->type != FLEET_RULE_BAN && rule->type != FLEET_RULE_FENCE)
@@ -43,7 +37,7 @@ static void fold(struct problem *problem, const struct fleet_rule *rule) {
     for (size_t i = 0; i < rule->n_vms; i++) {
         unsigned char *allowed = &problem->allowed[rule->vms[i] * problem->n_hosts];
         for (size_t host = 0; host < problem->n_hosts; host++) {
-            if (contains(rule->hosts, rule->n_hosts, host) == (rule->type == FLEET_RULE_BAN))
+            if (vec_has(rule->hosts, rule->n_hosts, host) == (rule->type == FLEET_RULE_BAN))
                 allowed[host] = 0;
         }
     }

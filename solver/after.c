@@ -42,15 +42,8 @@ struct builder {
     size_t n_found, found_capacity;
 };
 
-static bool found_has(const struct builder *builder, size_t step) {
-    for (size_t i = 0; i < builder->n_found; i++)
-        if (builder->found[i] == step)
-            return true;
-    return false;
-}
-
 static bool wait_for(struct builder *builder, size_t step) {
-    if (found_has(builder, step))
+    if (vec_has(builder->found, builder->n_found, step))
         return true;
     if (!vec_reserve((void **)&builder->found, &builder->found_capacity, builder->n_found + 1, sizeof(*builder->found)))
         return false;
@@ -122,13 +115,6 @@ static bool leave_memory(struct builder *builder, size_t step) {
     return true;
 }
 
-static bool rule_has(const struct problem_rule *rule, size_t vm) {
-    for (size_t i = 0; i < rule->n_vms; i++)
-        if (rule->vms[i] == vm)
-            return true;
-    return false;
-}
-
 /* Of one rule: the step before in a precedence, the last that ended in a
  * serialization, all that had to leave the destination in a spread. */
 static bool follow_rule(struct builder *builder, const struct problem_rule *rule, size_t step) {
@@ -155,7 +141,7 @@ static bool follow_rules(struct builder *builder, size_t step) {
         const struct problem_rule *rule = &problem->rules[i];
         const bool binds = rule->type == PROBLEM_PRECEDENCE || rule->type == PROBLEM_SERIALIZE ||
                            (rule->type == PROBLEM_SPREAD && rule->continuous);
-        if (binds && rule_has(rule, builder->steps[step].vm) && !follow_rule(builder, rule, step))
+        if (binds && vec_has(rule->vms, rule->n_vms, builder->steps[step].vm) && !follow_rule(builder, rule, step))
             return false;
     }
     return true;

@@ -5,6 +5,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "solver/place_explain.h"
 
+#include "base/vec.h"
+
 #include <math.h>
 #include <stdlib.h>
 
@@ -16,20 +18,12 @@ bool place_explain_is_known(const struct solution *solution, size_t vm) {
     return false;
 }
 
-static bool contains(const size_t *items, size_t n, size_t item) {
-    for (size_t i = 0; i < n; i++) {
-        if (items[i] == item)
-            return true;
-    }
-    return false;
-}
-
 /* The ban or fence that keeps `vm` off `host`, or PROBLEM_ANY. */
 static long banning_rule(const struct problem *problem, size_t vm, size_t host) {
     for (size_t r = 0; r < problem->n_rules; r++) {
         const struct problem_rule *rule = &problem->rules[r];
-        bool on_it = contains(rule->hosts, rule->n_hosts, host);
-        if (!contains(rule->vms, rule->n_vms, vm))
+        bool on_it = vec_has(rule->hosts, rule->n_hosts, host);
+        if (!vec_has(rule->vms, rule->n_vms, vm))
             continue;
         if ((rule->type == PROBLEM_BAN && on_it) || (rule->type == PROBLEM_FENCE && !on_it))
             return (long)r;
@@ -119,7 +113,7 @@ static long spread_rule(const struct place_state *state, const struct place_item
 
 static long gather_rule(const struct problem *problem, size_t vm) {
     for (size_t r = 0; r < problem->n_rules; r++) {
-        if (problem->rules[r].type == PROBLEM_GATHER && contains(problem->rules[r].vms, problem->rules[r].n_vms, vm))
+        if (problem->rules[r].type == PROBLEM_GATHER && vec_has(problem->rules[r].vms, problem->rules[r].n_vms, vm))
             return (long)r;
     }
     return PROBLEM_ANY;

@@ -43,10 +43,19 @@ static void test_refuses_overflow(void **state) {
     free(items);
 }
 
+static void test_has(void **state) {
+    const size_t items[] = {4, 0, 7};
+    (void)state;
+    assert_true(vec_has(items, 3, 7));
+    assert_false(vec_has(items, 2, 7));
+    assert_false(vec_has(NULL, 0, 0));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_grows_and_keeps),
         cmocka_unit_test(test_refuses_overflow),
+        cmocka_unit_test(test_has),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
