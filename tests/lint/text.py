@@ -6,6 +6,7 @@ Licence lines, file and function sizes, names with a unit, no unfinished spots.
 # SPDX-License-Identifier: GPL-3.0-or-later
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
@@ -21,10 +22,11 @@ FUNCTION_START = re.compile(r"^[a-zA-Z_].*\)\s*\{$|^\s+.*\)\s*\{$")
 
 
 def tracked_files():
-    listing = subprocess.run(["git", "-C", ROOT, "ls-files", "-z"], capture_output=True, check=False)
-    if listing.returncode == 0:
-        return [ROOT / name for name in listing.stdout.decode().split("\0") if name]
-    return [p for p in ROOT.rglob("*") if p.is_file() and "build" not in p.parts]
+    if shutil.which("git") is not None:
+        listing = subprocess.run(["git", "-C", ROOT, "ls-files", "-z"], capture_output=True, check=False)
+        if listing.returncode == 0:
+            return [ROOT / name for name in listing.stdout.decode().split("\0") if name]
+    return [p for p in ROOT.rglob("*") if p.is_file() and "build" not in p.relative_to(ROOT).parts]
 
 
 def long_functions(lines):
