@@ -18,7 +18,7 @@ MAX_FUNCTION_LINES = 70
 UNFINISHED = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X)\b")
 UNITLESS = re.compile(r"\b[a-z_]+_bps\b")
 FUNCTION_END = re.compile(r"^\}")
-FUNCTION_START = re.compile(r"^[a-zA-Z_].*\)\s*\{$|^\s+.*\)\s*\{$")
+FUNCTION_START = re.compile(r"^[a-z].*\(")
 
 
 def tracked_files():
@@ -30,10 +30,10 @@ def tracked_files():
 
 
 def long_functions(lines):
-    """A function of this style opens with '{' at a line's end and closes with '}' in column 0."""
+    """A function of this style begins and ends in column 0; what is indented is inside."""
     start = None
     for number, line in enumerate(lines, 1):
-        if line[:1].isalpha() and line.rstrip().endswith("(") or (line[:1].isalpha() and "(" in line):
+        if FUNCTION_START.match(line):
             start = number
         if FUNCTION_END.match(line) and start is not None:
             if number - start > MAX_FUNCTION_LINES:
