@@ -237,7 +237,10 @@ static enum dc_status quantile_of_bursts(const struct dirty_profile *profile, do
         for (size_t b = 0; b < profile->n_bursts; b++)
             pages[b] = dirty_curve_pages(&profile->bursts[b].curve, windows[i], INFINITY);
         quantile_sort(pages, profile->n_bursts);
-        points[i] = (struct dirty_point){windows[i], quantile_of_sorted(pages, profile->n_bursts, q_frac)};
+        /* Rounding can make a quantile of growing values fall in its last bit; a curve never does. */
+        const double before = i > 0 ? points[i - 1].pages : 0;
+        points[i] =
+            (struct dirty_point){windows[i], fmax(before, quantile_of_sorted(pages, profile->n_bursts, q_frac))};
     }
     if (n > 0) {
         *curve_out = (struct dirty_curve){.n_points = n, .points = points};

@@ -143,6 +143,30 @@ static void test_quantile_over_bursts(void **state) {
     dirty_profile_dispose(&profile);
 }
 
+/* Readers refuse a curve that falls, be it by its last bit. */
+static void test_quantile_never_falls_by_rounding(void **state) {
+    (void)state;
+    unsigned random = 20261122;
+    for (int round = 0; round < 200; round++) {
+        struct dirty_profile profile = {0};
+        for (int b = 0; b < 6; b++) {
+            struct dirty_point points[22];
+            for (int i = 0; i < 22; i++) { /* nearly the same windows in every burst, and soon no new pages */
+                random = random * 1664525 + 1013904223;
+                points[i] = (struct dirty_point){0.125 * (i + 1) + 1e-9 * (random >> 8), 100.1 * (b + 1) + i / 7};
+            }
+            const struct dirty_curve curve = {.n_points = 22, .points = points};
+            assert_int_equal(dirty_profile_add(&profile, b, &curve, NULL), DC_OK);
+        }
+        struct dirty_curve curve;
+        assert_int_equal(dirty_profile_quantile(&profile, 0.95, &curve, NULL), DC_OK);
+        for (size_t i = 1; i < curve.n_points; i++)
+            assert_true(curve.points[i].pages >= curve.points[i - 1].pages);
+        dirty_curve_dispose(&curve);
+        dirty_profile_dispose(&profile);
+    }
+}
+
 static void test_trim_drops_the_oldest(void **state) {
     (void)state;
     struct dirty_profile profile;
@@ -228,6 +252,7 @@ int main(void) {
         cmocka_unit_test(test_add_copies_and_raises_falling_counts),
         cmocka_unit_test(test_add_refuses_and_names_the_point),
         cmocka_unit_test(test_quantile_over_bursts),
+        cmocka_unit_test(test_quantile_never_falls_by_rounding),
         cmocka_unit_test(test_trim_drops_the_oldest),
         cmocka_unit_test(test_rate_profile),
         cmocka_unit_test(test_quantiles_profile_blends_its_curves),
