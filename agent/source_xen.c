@@ -148,8 +148,10 @@ static bool is_suspended(const xc_domaininfo_t *info) {
            ((info->flags >> XEN_DOMINF_shutdownshift) & XEN_DOMINF_shutdownmask) == SHUTDOWN_suspend;
 }
 
+/* Without an online processor it is still being built, or being received, and its memory is not all there yet. */
 static bool is_here(const xc_domaininfo_t *info) {
-    return (info->flags & XEN_DOMINF_dying) == 0 && ((info->flags & XEN_DOMINF_shutdown) == 0 || is_suspended(info));
+    return info->nr_online_vcpus > 0 && (info->flags & XEN_DOMINF_dying) == 0 &&
+           ((info->flags & XEN_DOMINF_shutdown) == 0 || is_suspended(info));
 }
 
 static void fill_vm(struct source *source, const xc_domaininfo_t *info, const struct domain *before,
