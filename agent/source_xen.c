@@ -252,6 +252,15 @@ static void refresh_host(struct source *source) {
     source->host.reserved_memory_bytes = reserved_bytes > 0 ? reserved_bytes : 0;
 }
 
+static bool is_listed(void *context, uint32_t domid, const char *uuid) {
+    const struct source *source = context;
+    for (size_t i = 0; i < source->n_domains; i++) { /* two of one uuid while it migrates within this host */
+        if (source->domains[i].domid == domid && strcmp(source->domains[i].uuid, uuid) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* Reads all anew; true when something but the use of processors changed. */
 static bool refresh_domains(struct source *source) {
     struct source lists = {.n_domains = 0}; /* only its lists */
@@ -268,6 +277,7 @@ static bool refresh_domains(struct source *source) {
     source->domains_capacity = lists.domains_capacity;
     source->vms_capacity = lists.vms_capacity;
     refresh_host(source);
+    xen_bursts_drop_marks(source->bursts, is_listed, source);
     return changed;
 }
 

@@ -5,6 +5,7 @@
 #include "agent/xen_signs.h"
 #include "base/log.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -64,6 +65,31 @@ static void clear_mark(const struct xen_bursts *bursts, uint32_t domid, const ch
     mark_path(bursts, domid, uuid, path);
     if (unlink(path) != 0 && errno != ENOENT)
         log_warn("source xen: %s: %s", path, strerror(errno));
+}
+
+static bool in_burst(const struct xen_bursts *bursts, const char *uuid) {
+    const struct burst *burst = bursts->running;
+    while (burst != NULL && strcmp(burst->uuid, uuid) != 0)
+        burst = burst->next;
+    return burst != NULL;
+}
+
+void xen_bursts_drop_marks(struct xen_bursts *bursts, bool (*is_here)(void *context, uint32_t domid, const char *uuid),
+                           void *context) {
+    static const char prefix[] = "log-dirty-";
+    const size_t n_prefix = sizeof(prefix) - 1;
+    DIR *dir = opendir(bursts->config.state_dir);
+    if (dir == NULL)
+        return;
+    for (const struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
+        if (strncmp(entry->d_name, prefix, n_prefix) != 0)
+            continue;
+        char *dash = NULL;
+        const uint32_t domid = (uint32_t)strtoul(entry->d_name + n_prefix, &dash, 10);
+        if (*dash == '-' && !in_burst(bursts, dash + 1) && !is_here(context, domid, dash + 1))
+            clear_mark(bursts, domid, dash + 1);
+    }
+    (void)closedir(dir);
 }
 
 /* --- log-dirty of one domain --- */
@@ -222,6 +248,8 @@ enum dc_status xen_bursts_begin(struct xen_bursts *bursts, uint32_t domid, const
                                 const double *windows_s, size_t n_windows, struct dc_error *err) {
     if (n_windows == 0 || n_windows > XEN_BURST_WINDOWS)
         return error_set(err, DC_ERANGE, "%zu windows", n_windows);
+    if (in_burst(bursts, uuid)) /* it was rebooted in the middle of one */
+        return error_set(err, DC_EBUSY, "its last burst has not ended");
     if (xen_signs_in_name(name))
         return error_set(err, DC_EBUSY, "its name \"%s\" is one of a migration", name);
     if (xen_signs_in_processes(bursts->config.proc_dir, domid, name) != XEN_SIGNS_NONE)

@@ -18,6 +18,7 @@
 #include "base/error.h"
 #include "model/dirty_profile.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <uv.h>
@@ -59,3 +60,7 @@ DC_WARN_UNUSED enum dc_status xen_bursts_begin(struct xen_bursts *bursts, uint32
 
 /* Nothing when no burst of `uuid` runs. `done` is not called. */
 void xen_bursts_cancel(struct xen_bursts *bursts, const char *uuid);
+
+/* Drops the marks in the state directory of domains that are not here any more. */
+void xen_bursts_drop_marks(struct xen_bursts *bursts, bool (*is_here)(void *context, uint32_t domid, const char *uuid),
+                           void *context);

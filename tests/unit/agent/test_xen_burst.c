@@ -236,6 +236,38 @@ static void test_a_suspended_domain_means_hands_off(void **state) {
     assert_true(has_mark());
 }
 
+static void test_one_burst_at_a_time(void **state) {
+    struct fixture *fixture = *state;
+    assert_int_equal(begin(fixture, "web1"), DC_OK);
+    assert_int_equal(begin(fixture, "web1"), DC_EBUSY);
+    assert_string_equal(fixture->called, "");
+    run(fixture);
+    assert_string_equal(fixture->called, "PPPPO");
+    assert_int_equal(fixture->n_done, 1);
+}
+
+static bool is_here(void *context, uint32_t domid, const char *uuid) {
+    assert_int_equal(domid, DOMID);
+    assert_string_equal(uuid, UUID);
+    return *(const bool *)context;
+}
+
+static void test_marks_of_domains_that_are_gone_are_dropped(void **state) {
+    struct fixture *fixture = *state;
+    bool here = false;
+    assert_int_equal(begin(fixture, "web1"), DC_OK);
+    xen_bursts_drop_marks(fixture->bursts, is_here, &here);
+    assert_true(has_mark()); /* of a burst that runs */
+    fixture->fail_peek = EBUSY;
+    run(fixture);
+    here = true;
+    xen_bursts_drop_marks(fixture->bursts, is_here, &here);
+    assert_true(has_mark());
+    here = false;
+    xen_bursts_drop_marks(fixture->bursts, is_here, &here);
+    assert_false(has_mark());
+}
+
 static void test_cancel_and_close_turn_it_off(void **state) {
     struct fixture *fixture = *state;
     assert_int_equal(begin(fixture, "web1"), DC_OK);
@@ -278,6 +310,8 @@ int main(void) {
         TEST(test_a_migration_that_begins_gets_log_dirty),
         TEST(test_a_counter_that_fell_means_hands_off),
         TEST(test_a_suspended_domain_means_hands_off),
+        TEST(test_one_burst_at_a_time),
+        TEST(test_marks_of_domains_that_are_gone_are_dropped),
         TEST(test_cancel_and_close_turn_it_off),
         TEST(test_failures_turn_it_off_again),
         TEST(test_a_domain_without_log_dirty),
