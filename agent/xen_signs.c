@@ -40,10 +40,11 @@ static bool is_any(const char *text, const char *const *words, size_t n_words) {
     return false;
 }
 
-/* `cmdline`: arguments one after the other, each with its NUL, an empty one at the end. */
+/* `cmdline`: arguments one after the other, each with its NUL, an empty one at the end. Not xl's migrate-receive and
+ * restore: they stay as long as the domain that came lives, to reboot it; while it comes, libxl-save-helper runs. */
 static bool moves_a_domain(const char *cmdline) {
     static const char *const helpers[] = {"libxl-save-helper", "xenguest", "emu-manager"};
-    static const char *const verbs[] = {"migrate", "migrate-receive", "save", "remus", "restore"};
+    static const char *const verbs[] = {"migrate", "save", "remus"};
     for (size_t i = 0; i < sizeof(helpers) / sizeof(helpers[0]); i++) {
         if (is_program(cmdline, helpers[i]))
             return true;

@@ -54,6 +54,15 @@ static void test_nothing_runs(void **state) {
     assert_int_equal(xen_signs_in_processes("/nowhere", 3, "web1"), XEN_SIGNS_NONE);
 }
 
+static void test_xl_that_stays_with_a_domain_that_came(void **state) {
+    (void)state;
+    add_process("20", "xl migrate-receive");
+    add_process("21", "/usr/sbin/xl restore /var/lib/web1.save");
+    assert_int_equal(xen_signs_in_processes(scratch_dir, 3, "web1"), XEN_SIGNS_NONE);
+    add_process("22", "libxl-save-helper --restore-domain 0 7");
+    assert_int_equal(xen_signs_in_processes(scratch_dir, 3, "web1"), XEN_SIGNS_OTHER);
+}
+
 static void test_a_save_helper_names_the_domain_by_number(void **state) {
     (void)state;
     add_process("77", "/usr/lib/xen-4.17/bin/libxl-save-helper --save-domain 9 3 1 0");
@@ -74,6 +83,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names),
         TEST(test_nothing_runs),
+        TEST(test_xl_that_stays_with_a_domain_that_came),
         TEST(test_a_save_helper_names_the_domain_by_number),
         TEST(test_xl_migrate_names_it_by_name),
     };
