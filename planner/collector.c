@@ -4,7 +4,8 @@
  * ZeroMQ's descriptors are edge-triggered and say only "look again", and a
  * send can swallow the edge. So before the loop sleeps (prepare) both sockets
  * are asked whether something waits; if so an idle handle keeps it from sleeping.
- * After it woke (check) they are drained, a bounded batch a turn.
+ * After it woke (check) they are drained, a batch a turn, bounded in number and
+ * in time: a SNAPSHOT of a large host takes milliseconds, and questions wait meanwhile.
  */
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "planner/collector.h"
@@ -26,6 +27,7 @@ enum {
     MAX_FRAMES = 3, /* routing id, kind, map */
     ENDPOINT_BYTES = 256,
 };
+static const double max_turn_ms = 10;
 
 struct collector {
     void *zmq_context;
@@ -122,8 +124,10 @@ static void take_in(struct collector *collector, zmq_msg_t parts[MAX_FRAMES], si
 }
 
 static void drain_router(struct collector *collector) {
+    const double began_ms = monotonic_ms();
     int n_messages = 0;
-    for (bool waiting = true; waiting && n_messages < MAX_MESSAGES_PER_TURN;) {
+    for (bool waiting = true;
+         waiting && n_messages < MAX_MESSAGES_PER_TURN && monotonic_ms() - began_ms < max_turn_ms;) {
         zmq_msg_t parts[MAX_FRAMES];
         for (int i = 0; i < MAX_FRAMES; i++)
             (void)zmq_msg_init(&parts[i]);

@@ -307,6 +307,44 @@ def test_random_bytes(planner):
     assert planner.counters()["malformed"] + planner.counters()["muted"] >= 400
 
 
+def flood(agent, n_vms, stop):
+    """Sends as fast as it can what costs the planner most, and bad messages in between."""
+    vms = [{"uuid": vm_uuid(f"v{i}"), "name": f"v{i}", "state": "running", "memory_bytes": 1, "vcpus": 1}
+           for i in range(n_vms)]
+    host = {"name": agent.host, "state": "on", "cpus": 8, "memory_bytes": peer_agent.GIB}
+    large = [bytes([SNAPSHOT]), msgpack.packb({"taken_unix_ms": 1, "host": host, "vms": vms})]
+    messages = [large] * 6 + [[bytes([PRED]), b"\xc1"], [b"x"] * 9]
+    while not stop.is_set():
+        for frames in messages:
+            with contextlib.suppress(zmq.Again):
+                agent.socket.send_multipart(frames, zmq.DONTWAIT)
+        while agent.socket.poll(1):  # answers would fill the socket; REJECT comes after 16 bad ones
+            if agent.socket.recv_multipart()[0] == bytes([REJECT]):
+                agent.hello()
+
+
+def test_a_flooding_agent_does_not_keep_others_waiting(planner):
+    loud, other = planner.agent("h1"), planner.full_agent("h2", ["web1"])
+    loud.greet()
+    stop = threading.Event()
+    flooding = threading.Thread(target=flood, args=(loud, 4096, stop))
+    flooding.start()
+    waits_s = []
+    try:
+        for number in range(2, 22):
+            other.predict(prediction("web1", sample_number=number))
+            began = time.monotonic()
+            assert planner.request("GET", "/v1/status")[0] == 200
+            waits_s.append(time.monotonic() - began)
+            time.sleep(0.05)
+    finally:
+        stop.set()
+        flooding.join()
+    print(f"answers after {sorted(waits_s)[len(waits_s) // 2]:.3f} s (median), {max(waits_s):.3f} s (worst)")
+    assert sorted(waits_s)[len(waits_s) // 2] < 0.5  # 5 s and more where all that waits is taken at once
+    assert planner.hosts()["h2"]["freshness"] == "fresh"
+
+
 # --- killed -----------------------------------------------------------------
 
 def test_killed_planner_is_back_with_all_it_knew(planner):
