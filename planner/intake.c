@@ -16,7 +16,7 @@
 static const double resync_every_ms = 1000;
 static const double alive_intervals = 3;
 static const double log_window_ms = 10e3;
-enum { LOG_LINES_PER_WINDOW = 20 };
+enum { LOG_LINES_PER_WINDOW = 20 }; /* of each sort */
 
 void intake_init(struct intake *intake, const struct intake_callbacks *callbacks, double status_interval_ms) {
     *intake = (struct intake){.callbacks = *callbacks, .status_interval_ms = status_interval_ms};
@@ -27,25 +27,25 @@ void intake_dispose(struct intake *intake) {
     msg_buffer_dispose(&intake->buffer);
 }
 
-/* Complaints about peers: anyone on the network can cause them, so their number is limited. */
-static void complain(struct intake *intake, double now_ms, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+/* Anyone with a key can cause these lines, so their number is limited. */
+static void tell(struct intake_log *lines, enum log_level level, double now_ms, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 
-static void complain(struct intake *intake, double now_ms, const char *format, ...) {
-    if (now_ms - intake->log_window_ms > log_window_ms) {
-        if (intake->n_logged > LOG_LINES_PER_WINDOW)
-            log_warn("%u more complaints about agents not logged", intake->n_logged - LOG_LINES_PER_WINDOW);
-        intake->log_window_ms = now_ms;
-        intake->n_logged = 0;
+static void tell(struct intake_log *lines, enum log_level level, double now_ms, const char *format, ...) {
+    if (now_ms - lines->window_ms > log_window_ms) {
+        if (lines->n_lines > LOG_LINES_PER_WINDOW)
+            log_write(level, "%u more lines like the last about agents not logged",
+                      lines->n_lines - LOG_LINES_PER_WINDOW);
+        *lines = (struct intake_log){.window_ms = now_ms};
     }
-    if (++intake->n_logged > LOG_LINES_PER_WINDOW)
+    if (++lines->n_lines > LOG_LINES_PER_WINDOW)
         return;
     char line[768];
     va_list args;
     va_start(args, format);
     (void)vsnprintf(line, sizeof(line), format, args);
     va_end(args);
-    log_warn("%s", line);
+    log_write(level, "%s", line);
 }
 
 static void send_buffer(struct intake *intake, const struct session_peer *to, enum msg_kind kind, enum dc_status rc,
@@ -61,7 +61,8 @@ static void reject(struct intake *intake, const struct session *session, char *c
     struct dc_error err = DC_ERROR_NONE;
     const struct msg_reject msg = {
         .reason = reason, .code = code, .protocol_min = MSG_PROTOCOL_MIN, .protocol_max = MSG_PROTOCOL_MAX};
-    complain(intake, now_ms, "agent of host %s rejected (%s): %s", session->host, code, reason);
+    tell(&intake->complaints, LOG_LEVEL_WARN, now_ms, "agent of host %s rejected (%s): %s", session->host, code,
+         reason);
     intake->counters.rejected++;
     send_buffer(intake, &session->peer, MSG_REJECT, msg_reject_write(&msg, &intake->buffer, &err), &err);
 }
@@ -70,7 +71,8 @@ static void drop_malformed(struct intake *intake, struct session *session, const
                            double now_ms, const char *why) {
     intake->counters.malformed++;
     session->n_malformed++;
-    complain(intake, now_ms, "malformed message from host %s (%s) dropped: %s", frames->host, frames->address, why);
+    tell(&intake->complaints, LOG_LEVEL_WARN, now_ms, "malformed message from host %s (%s) dropped: %s", frames->host,
+         frames->address, why);
     if (session->n_malformed < INTAKE_MAX_MALFORMED || session->muted)
         return;
     static char code[] = "malformed";
@@ -168,6 +170,8 @@ static void receive_hello(struct intake *intake, struct session *session, const 
         session->greeted = true;
         session->muted = false;
         session->n_malformed = 0;
+        tell(&intake->greetings, LOG_LEVEL_INFO, now_ms, "agent of host %s: HELLO (version %s)", session->host,
+             message.hello.version);
         welcome(intake, session, &message.hello);
         hand_over(intake, session, &message);
     } else {
@@ -244,6 +248,9 @@ static void receive_greeted(struct intake *intake, struct session *session, cons
         drop_malformed(intake, session, frames, now_ms, error_text(&err));
     else
         hand_over(intake, session, &message);
+    if (kind == MSG_BYE)
+        tell(&intake->greetings, LOG_LEVEL_INFO, now_ms, "agent of host %s: BYE (%s)", session->host,
+             message.bye.reason != NULL ? message.bye.reason : "no reason given");
     dispose_message(&message);
     if (kind == MSG_BYE)
         session_forget(&intake->sessions, session);

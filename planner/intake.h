@@ -56,14 +56,19 @@ struct intake_counters {
     uint64_t over_credit;
 };
 
+/* Lines of the log that peers cause: so many in a window of time, no more. */
+struct intake_log {
+    double window_ms; /* when the current window began */
+    unsigned n_lines; /* asked for in it */
+};
+
 struct intake {
     struct intake_callbacks callbacks;
     double status_interval_ms;
     struct session_table sessions;
     struct intake_counters counters;
     struct msg_buffer buffer;
-    double log_window_ms; /* when the current window of log lines began */
-    unsigned n_logged;    /* in it */
+    struct intake_log complaints, greetings;
 };
 
 /* One message as it came off the socket, its routing id taken off. */

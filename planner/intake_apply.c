@@ -66,7 +66,6 @@ static enum dc_status apply_message(struct intake_apply *apply, const struct int
                                     struct fleet_clock now, struct dc_error *err) {
     switch (message->kind) {
     case MSG_HELLO:
-        log_info("agent of host %s: HELLO (version %s)", message->host, message->hello.version);
         return fleet_state_hello(apply->state, message->host, message->hello.instance_id, now, err);
     case MSG_SNAPSHOT:
         return apply_snapshot(apply, message, now, err);
@@ -77,8 +76,6 @@ static enum dc_status apply_message(struct intake_apply *apply, const struct int
     case MSG_STATUS:
         return fleet_state_seen(apply->state, message->host, now, err);
     case MSG_BYE:
-        log_info("agent of host %s: BYE (%s)", message->host,
-                 message->bye.reason != NULL ? message->bye.reason : "no reason given");
         fleet_state_bye(apply->state, message->host);
         return DC_OK;
     default:

@@ -281,6 +281,14 @@ static void test_sessions_and_log_are_bounded(void **state) {
     }
     assert_true(fixture->intake.sessions.n_sessions <= SESSION_MAX_PER_HOST);
     assert_true(n_lines <= 25);
+    n_lines = 0;
+    for (int i = 0; i < 1000; i++) {
+        greet(fixture, 0, "h1", "i1");
+        if (i % 2 == 0)
+            send_bytes(fixture, 0, "h1", MSG_BYE, "\x80", 1);
+    }
+    assert_true(n_lines <= 25);
+    greet(fixture, 0, "h1", "i1");
     assert_non_null(session_greeted(&fixture->intake.sessions, "h1")); /* the greeted one never makes room */
 }
 
