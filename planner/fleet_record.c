@@ -118,6 +118,13 @@ struct vm_record *fleet_record_vm(struct fleet_records *records, const char *uui
     return vm;
 }
 
+size_t fleet_record_count_gone(const struct fleet_records *records) {
+    size_t n = 0;
+    for (size_t i = 0; i < records->n_vms; i++)
+        n += records->vms[i]->host == NULL;
+    return n;
+}
+
 void fleet_record_forget_gone(struct fleet_records *records, double before_ms) {
     size_t n_kept = 0;
     for (size_t i = 0; i < records->n_vms; i++) {

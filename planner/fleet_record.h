@@ -55,6 +55,9 @@ size_t fleet_record_position(const struct fleet_records *records, const struct h
 struct host_record *fleet_record_host(struct fleet_records *records, const char *name);
 struct vm_record *fleet_record_vm(struct fleet_records *records, const char *uuid);
 
+/* VMs that are on no host now. */
+size_t fleet_record_count_gone(const struct fleet_records *records);
+
 /* Forgets VMs that went before `before_ms`. */
 void fleet_record_forget_gone(struct fleet_records *records, double before_ms);
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 static const double forget_gone_after_ms = 3600e3; /* the longest migration a prediction waits for */
+enum { MAX_GONE = 65536 };                         /* an agent that makes up VMs must not fill the memory */
 
 struct fleet_state {
     double status_interval_ms;
@@ -139,7 +140,8 @@ enum dc_status fleet_state_snapshot(struct fleet_state *state, const char *name,
     rc = drop_unlisted(state, host, snapshot, now, err);
     for (size_t i = 0; rc == DC_OK && i < snapshot->n_vms; i++)
         rc = apply_vm(state, host, &snapshot->vms[i], now, err);
-    fleet_record_forget_gone(&state->records, now.monotonic_ms - forget_gone_after_ms);
+    const bool are_too_many = fleet_record_count_gone(&state->records) > MAX_GONE;
+    fleet_record_forget_gone(&state->records, now.monotonic_ms - (are_too_many ? 0 : forget_gone_after_ms));
     return rc;
 }
 

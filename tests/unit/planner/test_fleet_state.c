@@ -171,6 +171,31 @@ static void test_gone_vms_are_forgotten_after_a_while(void **context) {
     assert_place(state, UUID_1, "h1", 0);
 }
 
+static void test_gone_vms_are_bounded_in_number(void **context) {
+    enum { N_VMS = 4096, N_SNAPSHOTS = 18 };
+    static char name[] = "vm";
+    static char uuids[N_VMS][MSG_UUID_BYTES];
+    static struct fleet_vm said[N_VMS];
+    static char host[] = "h2";
+    struct fleet_state *state = *context;
+    SAY(state, "h1", start, "1r", NULL);
+    assert_int_equal(predict(state, "h1", UUID_1, "b", 1, 100), DC_OK);
+    SAY(state, "h1", start, NULL);
+    for (int n = 1; n <= N_SNAPSHOTS; n++) { /* each of VMs that were never seen */
+        const struct msg_snapshot snapshot = {
+            .host = {.name = host, .cpus = 8, .memory_bytes = 64e9}, .n_vms = N_VMS, .vms = said};
+        for (int i = 0; i < N_VMS; i++) {
+            (void)snprintf(uuids[i], sizeof(uuids[i]), "%08x-0000-4000-8000-%012x", (unsigned)n, (unsigned)i);
+            said[i] =
+                (struct fleet_vm){.uuid = uuids[i], .name = name, .memory_bytes = 1, .downtime_budget_ms = FLEET_UNSET};
+        }
+        assert_int_equal(fleet_state_snapshot(state, host, &snapshot, after(n), NULL), DC_OK);
+    }
+    SAY(state, "h1", after(1000), "1r", NULL);
+    assert_place(state, UUID_1, "h1", 0);
+    assert_place(state, uuids[0], "h2", 0);
+}
+
 static void test_arriving_vm_stays_with_its_source(void **context) {
     struct fleet_state *state = *context;
     SAY(state, "h1", start, "1r", NULL);
@@ -341,6 +366,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_restored_hosts_are_late_at_least, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_snapshot_replaces_the_set_and_keeps_predictions, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_gone_vms_are_forgotten_after_a_while, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_gone_vms_are_bounded_in_number, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_arriving_vm_stays_with_its_source, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_latest_sample_wins, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_events, set_up, tear_down),
