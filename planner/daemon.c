@@ -111,7 +111,8 @@ static enum dc_status open_state(struct daemon *self, struct dc_error *err) {
     if (rc != DC_OK)
         return rc;
     self->apply = (struct intake_apply){.state = self->state, .store = self->store};
-    return intake_apply_restore(&self->apply, err);
+    rc = intake_apply_restore(&self->apply, err);
+    return rc == DC_OK ? rc : error_prefix(err, "%s", self->config->store_path);
 }
 
 static enum dc_status open_collector(struct daemon *self, struct dc_error *err) {
