@@ -78,6 +78,12 @@ static void test_xl_migrate_names_it_by_name(void **state) {
     assert_int_equal(xen_signs_in_processes(scratch_dir, 301, "web3"), XEN_SIGNS_OTHER);
 }
 
+static void test_an_empty_argument_is_one_like_others(void **state) {
+    (void)state;
+    add_process("5", "xl migrate -s  web1 throttle"); /* -s '' */
+    assert_int_equal(xen_signs_in_processes(scratch_dir, 300, "web1"), XEN_SIGNS_THIS);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_dir, remove_dir)
     const struct CMUnitTest tests[] = {
@@ -86,6 +92,7 @@ int main(void) {
         TEST(test_xl_that_stays_with_a_domain_that_came),
         TEST(test_a_save_helper_names_the_domain_by_number),
         TEST(test_xl_migrate_names_it_by_name),
+        TEST(test_an_empty_argument_is_one_like_others),
     };
 #undef TEST
     return cmocka_run_group_tests(tests, NULL, NULL);
