@@ -152,7 +152,14 @@ static int write_directly(const char *path, const char *text, size_t n_bytes) {
 
 enum dc_status file_text_write_atomic(const char *path, const char *text, size_t n_bytes, struct dc_error *err) {
     struct stat info;
-    const bool special = stat(path, &info) == 0 && !S_ISREG(info.st_mode);
-    const int os_errno = special ? write_directly(path, text, n_bytes) : replace(path, text, n_bytes);
+    const bool exists = stat(path, &info) == 0;
+    int os_errno;
+    if (exists && !S_ISREG(info.st_mode)) {
+        os_errno = write_directly(path, text, n_bytes);
+    } else {
+        char *target = exists ? realpath(path, NULL) : NULL; /* a link stays, what it names is replaced */
+        os_errno = replace(target != NULL ? target : path, text, n_bytes);
+        free(target);
+    }
     return os_errno == 0 ? DC_OK : error_set_errno(err, os_errno, "%s: cannot be written", path);
 }

@@ -5,6 +5,8 @@
 #include "tests/unit/base/temp_folder.h"
 
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static void test_reads(void **state) {
     char path[TEMP_PATH_BYTES];
@@ -67,6 +69,23 @@ static void test_replaces(void **state) {
     assert_int_equal(temp_folder_count(state), 1);
 }
 
+static void test_link_stays(void **state) {
+    char path[TEMP_PATH_BYTES];
+    char link[TEMP_PATH_BYTES];
+    char *text = NULL;
+    size_t n_bytes = 0;
+    struct stat info;
+    temp_folder_put(temp_folder_path(state, "a", path), "old", 0600);
+    assert_int_equal(symlink("a", temp_folder_path(state, "link", link)), 0);
+    assert_int_equal(file_text_write_atomic(link, "new", 3, NULL), DC_OK);
+    assert_int_equal(lstat(link, &info), 0);
+    assert_true(S_ISLNK(info.st_mode));
+    assert_int_equal(file_text_read(path, 100, &text, &n_bytes, NULL), DC_OK);
+    assert_string_equal(text, "new");
+    free(text);
+    assert_int_equal(temp_folder_count(state), 2);
+}
+
 static void test_failure_leaves_nothing(void **state) {
     char path[TEMP_PATH_BYTES];
     struct dc_error err = DC_ERROR_NONE;
@@ -92,6 +111,7 @@ int main(void) {
         WITH_FOLDER(test_large),
         WITH_FOLDER(test_missing),
         WITH_FOLDER(test_replaces),
+        WITH_FOLDER(test_link_stays),
         WITH_FOLDER(test_failure_leaves_nothing),
         cmocka_unit_test(test_writes_to_devices),
     };
