@@ -45,7 +45,10 @@ static void describe_value(const json_t *value, char *text, size_t text_bytes) {
     else if (json_is_null(value))
         (void)snprintf(text, text_bytes, "null");
     else
-        (void)snprintf(text, text_bytes, "%s", json_is_array(value) ? "an array" : "an object");
+        (void)snprintf(text, text_bytes, "%s",
+                       json_is_object(value)         ? "an object"
+                       : json_array_size(value) == 0 ? "an empty array"
+                                                     : "an array");
 }
 
 static void append_place(char *path, const char *key, long item) {

@@ -35,7 +35,7 @@ static const struct bad_case bad_frames[] = {
     {"hosts", "{}", "hosts: expected an array, got an object", 0},
     {"vms", NULL, "vms: expected an array, got nothing", 0},
     {"rules", "null", "rules: expected an array, got null", 0},
-    {"defaults", "[]", "defaults: expected an object, got an array", 0},
+    {"defaults", "[]", "defaults: expected an object, got an empty array", 0},
     {"defaults", "{\"vm\": 1}", "defaults.vm: expected an object, got 1", 0},
 };
 
@@ -88,7 +88,7 @@ static const struct bad_case bad_vms[] = {
     {"vms.3.memory_bytes", "\"5\"", "vms[3].memory_bytes: expected an integer >= 1, got \"5\"", 0},
     {"vms.0.downtime_budget_ms", "-1", "vms[0].downtime_budget_ms: expected an integer >= 0 or null, got -1", 0},
     {"vms.0.state", "3", "vms[0].state: expected \"running\", \"paused\", \"shutoff\" or \"migrating\", got 3", 0},
-    {"vms.0.policy", "[]", "vms[0].policy: expected an object, got an array", 0},
+    {"vms.0.policy", "[]", "vms[0].policy: expected an object, got an empty array", 0},
     {"vms.0.policy.name", NULL, "vms[0].policy.name: expected the name of a stop policy, got nothing", 0},
     {"vms.0.policy.name", "\"xapi\"",
      "vms[0].policy.name: policy \"xapi\" is not supported by this version; known: xen-v2, qemu", DC_EUNSUPPORTED},
@@ -99,15 +99,18 @@ static const struct bad_case bad_vms[] = {
      "vms[2].policy.name (from defaults.vm): unknown policy \"x\"; known: xen-v2, qemu", 0},
     {"vms.0.overhead.pre_ms", "-1", "vms[0].overhead.pre_ms: expected an integer >= 0, got -1", 0},
     {"vms.0.storage.0.size_bytes", "-1", "vms[0].storage[0].size_bytes: expected an integer >= 0, got -1", 0},
-    {"vms.0.storage.0", "[]", "vms[0].storage[0]: expected an object, got an array", 0},
+    {"vms.0.storage.0", "[]", "vms[0].storage[0]: expected an object, got an empty array", 0},
 };
 
 static const struct bad_case bad_models[] = {
     {"vms.0.profile.kind", "\"guess\"",
      "vms[0].profile.kind: expected \"curve\", \"rate\" or \"quantiles\", got \"guess\"", 0},
-    {"vms.0.profile.bursts", "[]", "vms[0].profile.bursts: expected an array of at least one burst, got an array", 0},
+    {"vms.0.profile.bursts", "[]", "vms[0].profile.bursts: expected an array of at least one burst, got an empty array",
+     0},
     {"vms.0.profile.bursts.1.points", "[]",
-     "vms[0].profile.bursts[1].points: expected an array of at least one [window in seconds, pages], got an array", 0},
+     "vms[0].profile.bursts[1].points: expected an array of at least one [window in seconds, pages], got an empty "
+     "array",
+     0},
     {"vms.0.profile.bursts.0.points.1.0", "0.125",
      "vms[0].profile.bursts[0].points[1][0]: expected a number > 0.125 (windows ascend), got 0.125", 0},
     {"vms.0.profile.bursts.0.points.0.0", "0", "vms[0].profile.bursts[0].points[0][0]: expected a number > 0, got 0",
@@ -139,7 +142,7 @@ static const struct bad_case bad_rules[] = {
     {"rules.0.vms.1", "\"twin\"", "rules[0].vms[1]: several VMs are called \"twin\": give the uuid", 0},
     {"rules.0.vms.1", "\"web1\"", "rules[0].vms[1]: duplicate of vms[0]", 0},
     {"rules.0.vms.1", "1", "rules[0].vms[1]: expected a name, got 1", 0},
-    {"rules.0.vms", "[]", "rules[0].vms: expected at least one VM, got an array", 0},
+    {"rules.0.vms", "[]", "rules[0].vms: expected at least one VM, got an empty array", 0},
     {"rules.1.hosts.1", "\"h1\"", "rules[1].hosts[1]: duplicate of hosts[0]", 0},
     {"rules.1.hosts.1", "\"tor1\"", "rules[1].hosts[1]: unknown host \"tor1\"", 0},
     {"rules.1.hosts", NULL, "rules[1].hosts: expected at least one host, got nothing", 0},

@@ -36,7 +36,7 @@ static void test_refuses_bad_moves(void **state) {
         {"format", "\"decamp/fleet\"", "format: expected \"decamp/moves\", got \"decamp/fleet\""},
         {"moves", NULL, "moves: expected an array, got nothing"},
         {"moves", "{}", "moves: expected an array, got an object"},
-        {"moves.1", "[]", "moves[1]: expected an object, got an array"},
+        {"moves.1", "[]", "moves[1]: expected an object, got an empty array"},
         {"moves.1.vm", "\"web1\"", "moves[1].vm: duplicate of moves[0].vm"},
         {"moves.1.to", NULL, "moves[1].to: expected a string that is not empty, got nothing"},
         {"moves.0.vm", "1", "moves[0].vm: expected a string that is not empty, got 1"},

@@ -143,7 +143,7 @@ static void test_refuses_bad_plans(void **state) {
         {"seed", "-1", "seed: expected an integer >= 0 below 2^64, got -1"},
         {"seed", "\"99999999999999999999\"", "seed: expected an integer >= 0 below 2^64, got \"99999999999999999999\""},
         {"makespan_ms.p95", "-1", "makespan_ms.p95: expected an integer >= 0, got -1"},
-        {"goal", "[]", "goal: expected an object, got an array"},
+        {"goal", "[]", "goal: expected an object, got an empty array"},
         {"steps", NULL, "steps: expected an array, got nothing"},
         {"steps.1.id", "1", "steps[1].id: duplicate of steps[0].id"},
         {"steps.1.id", "0", "steps[1].id: expected an integer >= 1, got 0"},
