@@ -58,6 +58,15 @@ static void drop_steps(struct solution *solution) {
         solution->makespan_s[quantile] = 0;
 }
 
+/* Whether a VM was left out that a longer deadline would let in again. */
+static bool deadline_left_out(const struct solution *solution) {
+    for (size_t i = 0; i < solution->n_conflicts; i++) {
+        if (solution->conflicts[i].kind == CONFLICT_DEADLINE)
+            return true;
+    }
+    return false;
+}
+
 enum dc_status report_status(const struct problem *problem, bool has_left_out, struct solution *solution,
                              struct dc_error *err) {
     const double makespan_s = solution->makespan_s[PROBLEM_P95];
@@ -69,7 +78,7 @@ enum dc_status report_status(const struct problem *problem, bool has_left_out, s
             .rule = PROBLEM_ANY,
             .needed = solution->bound.value_s,
             .available = problem->deadline_s,
-            .best = makespan_s,
+            .best = deadline_left_out(solution) ? 0 : makespan_s,
         };
         solution->status = SOLUTION_INFEASIBLE;
         drop_steps(solution);
