@@ -4,9 +4,12 @@
 
 #include "base/units.h"
 #include "base/vec.h"
+#include "planner/goal.h"
 
 #include <argp.h>
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,6 +76,18 @@ static bool names_add(struct cli_names *names, const char *name) {
     return true;
 }
 
+/* One line on standard error; ends the process. (argp_error adds two.) */
+__attribute__((noreturn, format(printf, 2, 3))) static void usage_error(const struct argp_state *state,
+                                                                        const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    (void)fprintf(stderr, "%s: ", state->name);
+    (void)vfprintf(stderr, format, args);
+    (void)fprintf(stderr, "; see `%s --help`\n", state->name);
+    va_end(args);
+    exit(CLI_EXIT_USAGE);
+}
+
 static void parse_format(struct cli *cli, const char *text, struct argp_state *state) {
     static const char *const formats[] = {[CLI_TABLE] = "table", [CLI_WIDE] = "wide", [CLI_JSON] = "json"};
     for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
@@ -81,18 +96,18 @@ static void parse_format(struct cli *cli, const char *text, struct argp_state *s
             return;
         }
     }
-    argp_error(state, "-o: expected table, wide or json, got %s", text);
+    usage_error(state, "-o: expected table, wide or json, got %s", text);
 }
 
-/* Ends the process on a bad number, as argp_error does. */
+/* Ends the process on a bad number, as usage_error does. */
 static uint64_t parse_integer(const char *option, const char *text, uint64_t min, uint64_t max,
                               struct argp_state *state) {
     char *end = NULL;
     errno = 0;
     const unsigned long long number = strtoull(text, &end, 10);
     if (end == text || *end != '\0' || errno != 0 || text[0] == '-' || number < min || number > max)
-        argp_error(state, "%s: expected a number from %llu to %llu, got %s", option, (unsigned long long)min,
-                   (unsigned long long)max, text);
+        usage_error(state, "%s: expected a number from %llu to %llu, got %s", option, (unsigned long long)min,
+                    (unsigned long long)max, text);
     return number;
 }
 
@@ -100,9 +115,11 @@ static double parse_duration(const char *option, const char *text, struct argp_s
     struct dc_error err = DC_ERROR_NONE;
     double ms = 0;
     if (units_parse_duration(text, &ms, &err) != DC_OK)
-        argp_error(state, "%s: %s", option, error_text(&err));
+        usage_error(state, "%s: %s", option, error_text(&err));
     if (ms < 1)
-        argp_error(state, "%s: expected at least 1ms, got %s", option, text);
+        usage_error(state, "%s: expected at least 1ms, got %s", option, text);
+    if (ms > GOAL_LONGEST_MS)
+        usage_error(state, "%s: expected at most 8760h, got %s", option, text);
     return ms;
 }
 
@@ -110,9 +127,9 @@ static error_t add_bandwidth(struct cli *cli, const char *text, struct argp_stat
     struct dc_error err = DC_ERROR_NONE;
     double rate = 0;
     if (units_parse_rate(text, &rate, &err) != DC_OK)
-        argp_error(state, "--bandwidth: %s", error_text(&err));
+        usage_error(state, "--bandwidth: %s", error_text(&err));
     if (rate < 1)
-        argp_error(state, "--bandwidth: expected more than nothing, got %s", text);
+        usage_error(state, "--bandwidth: expected more than nothing, got %s", text);
     if (!vec_reserve((void **)&cli->bandwidths_bytes_per_s, &cli->bandwidths_capacity, cli->n_bandwidths + 1,
                      sizeof(rate)))
         return ENOMEM;
@@ -149,6 +166,9 @@ static error_t parse_one(int key, char *text, struct argp_state *state) {
     const struct parsing *parsing = state->input;
     struct cli *cli = parsing->cli;
     switch (key) {
+    case ARGP_KEY_INIT:
+        state->err_stream = NULL; /* getopt's own line is enough */
+        return 0;
     case KEY_OUTPUT:
         parse_format(cli, text, state);
         return 0;
@@ -185,8 +205,8 @@ static error_t parse_one(int key, char *text, struct argp_state *state) {
         return names_add(&cli->arguments, text) ? 0 : ENOMEM;
     case ARGP_KEY_END:
         if (cli->arguments.n < parsing->verb->min_arguments || cli->arguments.n > parsing->verb->max_arguments)
-            argp_error(state, "expected %s",
-                       parsing->verb->arguments[0] != '\0' ? parsing->verb->arguments : "no arguments");
+            usage_error(state, "expected %s",
+                        parsing->verb->arguments[0] != '\0' ? parsing->verb->arguments : "no arguments");
         return 0;
     default:
         return parse_limit(key, text, state, cli);
@@ -205,11 +225,12 @@ enum dc_status cli_options_parse(const struct cli_verb *verb, int argc, char **a
     *cli_out = (struct cli){.socket_path = from_environment != NULL ? from_environment : default_socket_path};
     struct parsing parsing = {.verb = verb, .cli = cli_out};
     const struct argp argp = {.options = own, .parser = parse_one, .args_doc = verb->arguments, .doc = verb->summary};
-    argp_err_exit_status = CLI_EXIT_USAGE;
     const error_t r = argp_parse(&argp, argc, argv, 0, NULL, &parsing);
     if (r == 0)
         return DC_OK;
     cli_options_dispose(cli_out);
+    if (r == EINVAL) /* getopt has said it */
+        exit(CLI_EXIT_USAGE);
     return error_set_errno(err, r, "cannot parse the command line");
 }
 

@@ -32,6 +32,8 @@ static enum dc_status new_pair(const struct cli *cli, const char *name, struct d
     char *public_path = NULL;
     char *secret_path = NULL;
     enum dc_status rc;
+    if (name[0] == '\0')
+        return error_set(err, DC_EINVAL, "keys new: expected a name, got nothing");
     if (asprintf(&public_path, "%s/%s.pub", dir, name) < 0) {
         public_path = NULL;
         return error_set_nomem(err);

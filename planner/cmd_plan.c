@@ -33,18 +33,21 @@ static enum dc_status set_limits(const struct cli *cli, struct goal *goal, struc
     return DC_OK;
 }
 
+/* One line that is written over on a terminal; lines where --verbose asks for them elsewhere. */
 static void show_progress(void *context, const struct solve_progress *progress) {
+    const bool *terminal = context;
     char makespan[UNITS_TEXT_BYTES];
-    (void)context;
-    (void)fprintf(stderr, "\r%.1f s: makespan %s, gap %.2f %% \033[K", progress->elapsed_s,
+    (void)fprintf(stderr, "%s%.1f s: makespan %s, gap %.2f %%%s", *terminal ? "\r" : "", progress->elapsed_s,
                   units_format_duration(1e3 * progress->makespan_s, makespan, sizeof(makespan)),
-                  100 * progress->gap_frac);
+                  100 * progress->gap_frac, *terminal ? " \033[K" : "\n");
 }
 
 static enum dc_status plan_offline(const struct cli *cli, const struct goal *goal, struct fleet *fleet,
                                    struct plan *plan_out, struct dc_error *err) {
-    const bool terminal = !cli->quiet && isatty(STDERR_FILENO) == 1;
-    const struct solve_options options = {.cancel = interrupt_watch(), .on_progress = terminal ? show_progress : NULL};
+    bool terminal = !cli->quiet && isatty(STDERR_FILENO) == 1;
+    const bool wanted = terminal || (cli->verbose && !cli->quiet);
+    const struct solve_options options = {
+        .cancel = interrupt_watch(), .on_progress = wanted ? show_progress : NULL, .context = &terminal};
     enum dc_status rc = fleet_doc_read_file(cli->fleet_path, fleet, err);
     if (rc == DC_OK)
         rc = answer(fleet, goal, &options, plan_out, err);

@@ -3,6 +3,7 @@
 #include "planner/cmd.h"
 #include "planner/vm_order.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 enum {
@@ -45,7 +46,8 @@ static const char *known_by(const struct fleet_vm *vm) {
 
 static enum dc_status write_vm(const struct fleet *fleet, const struct fleet_vm *vm, struct writer *writer,
                                struct dc_error *err) {
-    const bool dated = vm->prediction.n_points > 0 && vm->prediction.made_unix_ms > 0;
+    const bool dated = vm->prediction.n_points > 0 && vm->prediction.made_unix_ms > 0 && fleet->taken_unix_ms > 0;
+    const double age_ms = (double)(fleet->taken_unix_ms - vm->prediction.made_unix_ms);
     const struct writer_value values[N_COLUMNS] = {
         [COLUMN_NAME] = writer_text(vm->name),
         [COLUMN_HOST] = writer_text(fleet->hosts[vm->host].name),
@@ -56,8 +58,7 @@ static enum dc_status write_vm(const struct fleet *fleet, const struct fleet_vm 
         [COLUMN_POLICY] = vm->has_policy ? writer_text(vm->policy.policy->name) : WRITER_UNKNOWN,
         [COLUMN_BUDGET] = vm->downtime_budget_ms >= 0 ? writer_number(vm->downtime_budget_ms) : WRITER_UNKNOWN,
         [COLUMN_KNOWN] = writer_text(known_by(vm)),
-        [COLUMN_AGE] =
-            dated ? writer_number((double)(fleet->taken_unix_ms - vm->prediction.made_unix_ms)) : WRITER_UNKNOWN,
+        [COLUMN_AGE] = dated ? writer_number(fmax(0, age_ms)) : WRITER_UNKNOWN, /* clocks differ a little */
         [COLUMN_UUID] = writer_text(vm->uuid),
         [COLUMN_PRIORITY] = writer_number(vm->priority),
     };

@@ -152,18 +152,17 @@ static enum dc_status read_moves(const json_t *object, struct moves *moves, stru
 }
 
 static enum dc_status read_limits(const json_t *json, struct goal *goal, struct dc_error *err) {
-    const double longest_ms = 1e3 * 86400 * 365;
     double max_parallel = 0;
     double seed = (double)goal->seed;
-    enum dc_status rc = read_number(json, "deadline_ms", longest_ms, &goal->deadline_ms, err);
+    enum dc_status rc = read_number(json, "deadline_ms", GOAL_LONGEST_MS, &goal->deadline_ms, err);
     if (rc == DC_OK)
-        rc = read_number(json, "max_downtime_ms", longest_ms, &goal->max_downtime_ms, err);
+        rc = read_number(json, "max_downtime_ms", GOAL_LONGEST_MS, &goal->max_downtime_ms, err);
     if (rc == DC_OK)
         rc = read_number(json, "max_parallel", 1e6, &max_parallel, err);
     if (rc == DC_OK)
         rc = read_number(json, "seed", 9007199254740992.0, &seed, err);
     if (rc == DC_OK)
-        rc = read_number(json, "time_limit_ms", longest_ms, &goal->time_limit_ms, err);
+        rc = read_number(json, "time_limit_ms", GOAL_LONGEST_MS, &goal->time_limit_ms, err);
     goal->max_parallel = (unsigned)max_parallel;
     goal->seed = (uint64_t)seed;
     return rc;

@@ -11,6 +11,8 @@
 #include <jansson.h>
 #include <stdint.h>
 
+#define GOAL_LONGEST_MS (1e3 * 86400 * 365) /* of every time in a goal */
+
 enum goal_kind { GOAL_EVACUATE, GOAL_SCHEDULE };
 
 struct goal {

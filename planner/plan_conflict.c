@@ -79,8 +79,26 @@ static void say_no_path(struct wording *w) {
     offer_exclude(w);
 }
 
+/* Why the one host that was asked for does not receive. */
+static const char *why_closed(const struct wording *w) {
+    const long host = w->conflict->host;
+    const struct fleet_host *self = &w->question->fleet->hosts[host];
+    if (self->state != FLEET_HOST_ON)
+        return self->state == FLEET_HOST_OFF ? "it is off" : "it is in maintenance";
+    if (w->question->closed[host])
+        return "it is excluded";
+    if (!w->question->problem.hosts[host].receives)
+        return "its data is too old";
+    return "its CPU features or the rules do not allow it";
+}
+
 static void say_no_host(struct wording *w) {
     const struct fleet *fleet = w->question->fleet;
+    if (w->conflict->host != PROBLEM_ANY) {
+        (void)snprintf(w->what, sizeof(w->what), "%s: %s cannot receive it: %s", w->vm, w->host, why_closed(w));
+        offer_exclude(w);
+        return;
+    }
     char rule[NAME_BYTES] = "";
     if (w->conflict->rule != PROBLEM_ANY) {
         const long number = (long)w->question->problem.rules[w->conflict->rule].number;

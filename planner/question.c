@@ -127,6 +127,9 @@ static enum dc_status mark_moves(struct question *question, struct dc_error *err
                              moves->moves[i].vm);
         if (host == FLEET_NO_INDEX)
             return error_set(err, DC_ENOTFOUND, "moves[%zu].to: no host is called %s", i, moves->moves[i].to);
+        /* The document's reader sees a name that stands twice, not a name and its uuid. */
+        if (question->problem.vms[vm].moves)
+            return error_set(err, DC_EINVAL, "moves[%zu].vm: VM %s has a move already", i, moves->moves[i].vm);
         const struct fleet_host *from = &fleet->hosts[fleet->vms[vm].host];
         if (too_old(from))
             return error_set(err, DC_ESTALE, "the data of host %s is %s: whether VM %s still runs on it is not known",

@@ -107,6 +107,30 @@ def test_schedule_keeps_the_destinations():
     assert {(s["vm_name"], s["to"]) for s in plan["steps"]} == {("web1", "h4"), ("db1", "h3"), ("mail1", "h4")}
 
 
+def schedule(tmp_path, moves, code, change_fleet=lambda document: None):
+    document = fleet()
+    change_fleet(document)
+    (tmp_path / "fleet.json").write_text(json.dumps(document), encoding="utf-8")
+    (tmp_path / "moves.json").write_text(json.dumps({"format": "decamp/moves", "format_version": "1.0",
+                                                     "moves": moves}), encoding="utf-8")
+    result = decamp("schedule", "--moves", tmp_path / "moves.json", "--fleet", tmp_path / "fleet.json")
+    assert result.returncode == code, result.stderr
+    return result
+
+
+def test_a_vm_with_two_moves_is_refused_also_by_uuid(tmp_path):
+    vm = fleet()["vms"][0]
+    result = schedule(tmp_path, [{"vm": vm["name"], "to": "h2"}, {"vm": vm["uuid"], "to": "h3"}], 1)
+    assert "moves[1].vm" in result.stderr and len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("state, why", [("off", "it is off"), ("maintenance", "it is in maintenance")])
+def test_a_chosen_host_that_cannot_receive_is_named(state, why, tmp_path):
+    result = schedule(tmp_path, [{"vm": "web1", "to": "h2"}], 3,
+                      lambda document: document["hosts"][1].update(state=state))
+    assert f"VM web1: host h2 cannot receive it: {why}" in result.stdout
+
+
 def test_limits_reach_the_plan():
     plan = plan_of("evacuate", "h1", "--fleet", FLEETS / "small.json", "--exclude", "h4", "--exclude", "web2",
                    "--max-parallel", 1)
@@ -132,6 +156,13 @@ def test_a_deadline_that_cannot_be_kept_names_both_figures():
     assert any("deadline" in c["what"] and "proved" in c["what"] for c in plan["conflicts"])
     plan = plan_of("evacuate", "h1", "--fleet", FLEETS / "small.json", "--deadline", "10s", code=3)
     assert any("VM db1: its migration alone" in c["what"] for c in plan["conflicts"])
+
+
+def test_a_deadline_for_the_rest_is_not_called_enough_for_all():
+    plan = plan_of("evacuate", "h1", "--fleet", FLEETS / "small.json", "--deadline", "10s", code=3)
+    assert not any("a plan exists" in c["what"] for c in plan["conflicts"])
+    offered = [r["to"] for c in plan["conflicts"] for r in c["relax"] if r["change"] == "deadline_ms"]
+    assert any("VM db1" in c["what"] for c in plan["conflicts"]) and offered
 
 
 def test_stale_data_exits_4(tmp_path):
@@ -222,6 +253,32 @@ def test_predict_prints_a_grid_and_all_vms():
     assert [p["bandwidth_bytes_per_s"] for p in grid] == [104857600, 125000000]
     assert all(p["migration_ms"]["p50"] <= p["migration_ms"]["p95"] for p in grid)
     assert result["format"] == "decamp/predictions" and result["vms"][0]["name"] == "db1"
+
+
+def test_a_prediction_is_never_from_the_future(tmp_path):
+    document = json.loads(ok("snapshot", "--fleet", FLEETS / "small.json"))
+    document["taken_unix_ms"] = 1000
+    document["vms"][0]["prediction"] = {"made_unix_ms": 1007, "grid": [
+        {"bandwidth_bytes_per_s": 1e9, "migration_ms": {"p50": 9000, "p95": 9000},
+         "downtime_ms": {"p50": 10, "p95": 10}, "bytes": 9000000000, "rounds": 2, "converges": True}]}
+    path = tmp_path / "fleet.json"
+    path.write_text(json.dumps(document), encoding="utf-8")
+    ages = [vm.get("prediction_age_ms") for vm in json.loads(ok("vms", "--fleet", path, "-o", "json"))["vms"]]
+    assert 0 in ages and not any(age is not None and age < 0 for age in ages)
+
+
+def test_verbose_tells_of_the_search_and_quiet_wins(fifty):
+    assert "makespan" in decamp("evacuate", "h1", "--fleet", fifty, "-v").stderr
+    assert decamp("evacuate", "h1", "--fleet", fifty, "-v", "-q").stderr == ""
+    assert decamp("evacuate", "h1", "--fleet", fifty).stderr == ""
+
+
+def test_out_keeps_a_link(tmp_path):
+    (tmp_path / "link.json").symlink_to("plan.json")
+    (tmp_path / "plan.json").write_text("old", encoding="utf-8")
+    ok("evacuate", "h1", "--fleet", FLEETS / "small.json", "-o", "json", "--out", tmp_path / "link.json")
+    assert (tmp_path / "link.json").is_symlink()
+    assert json.loads((tmp_path / "plan.json").read_text(encoding="utf-8"))["format"] == "decamp/plan"
 
 
 def test_lists_have_the_documents_keys():
@@ -394,11 +451,24 @@ def test_usage(arguments, code):
 
 
 @pytest.mark.parametrize("arguments, word", [
+    (("evacuate",), "HOST"), (("evacuate", "h1", "--fly"), "--fly"), (("evacuate", "h1", "--seed"), "--seed"),
+    (("evacuate", "h1", "--deadline", "30"), "--deadline"), (("hosts", "-o", "xml"), "table, wide or json"),
+    (("evacuate", "h1", "--deadline", "9999999999999999h"), "at most 8760h"),
+    (("evacuate", "h1", "--time-limit", "9999h"), "at most 8760h"),
+    (("hosts", "extra"), "no arguments"), (("fly",), "fly"),
+])
+def test_usage_errors_are_one_line(arguments, word):
+    result = decamp(*arguments)
+    assert result.returncode == 64 and result.stdout == ""
+    assert word in result.stderr and len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("arguments, word", [
     (("evacuate", "h9", "--fleet", FLEETS / "small.json"), "h9"),
     (("evacuate", "h1", "--exclude", "nobody", "--fleet", FLEETS / "small.json"), "nobody"),
     (("predict", "nobody", "--fleet", FLEETS / "small.json"), "nobody"),
     (("evacuate", "h1", "--fleet", "/nonexistent.json"), "/nonexistent.json"),
-    (("show", FLEETS / "small.json"), "format"),
+    (("show", FLEETS / "small.json"), "format"), (("keys", "new", ""), "a name"),
     (("schedule", "--moves", FLEETS / "small.json", "--fleet", FLEETS / "small.json"), "format"),
 ])
 def test_errors_exit_1_and_name_it(arguments, word):
