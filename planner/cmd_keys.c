@@ -88,6 +88,10 @@ static enum dc_status allow(const struct cli *cli, const char *path, const char 
     char *old_text = NULL;
     char *new_text = NULL;
     size_t n_bytes = 0;
+    /* The two keys of a pair look alike: a secret must not end up in a list that others read. */
+    const size_t length = strlen(key_path);
+    if (length >= 4 && strcmp(key_path + length - 4, ".key") == 0)
+        return error_set(err, DC_EINVAL, "%s: expected a public key (NAME.pub), got a secret one", key_path);
     enum dc_status rc = key_file_read(key_path, false, key, err);
     if (rc == DC_OK)
         rc = check_new_entry(path, host, key, err);

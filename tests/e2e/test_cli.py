@@ -381,6 +381,13 @@ def test_the_daemons_errors_are_ours(status, body, code, word, tmp_path):
 # --- keys and configurations ---
 
 
+def test_a_secret_key_never_gets_into_the_allow_list(tmp_path):
+    ok("keys", "new", "h1", "--dir", tmp_path)
+    result = decamp("keys", "allow", tmp_path / "allowed", "h1", tmp_path / "h1.key")
+    assert result.returncode == 1 and "h1.key: expected a public key" in result.stderr
+    assert not (tmp_path / "allowed").exists()
+
+
 def test_keys_and_check_config(tmp_path):
     ok("keys", "new", "planner", "--dir", tmp_path)
     ok("keys", "new", "h1", "--dir", tmp_path)
