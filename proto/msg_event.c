@@ -21,6 +21,12 @@ static void write_observed(const struct msg_event *msg, struct msg_writer *write
     write_known(writer, "migration_ms", msg->migration_ms);
     write_known(writer, "downtime_ms", msg->downtime_ms);
     write_known(writer, "bytes", msg->bytes);
+    if (msg->n_rounds > 0)
+        msg_writer_uint(writer, "n_rounds", msg->n_rounds);
+    if (msg->suspended_unix_ms > 0)
+        msg_writer_int(writer, "suspended_unix_ms", msg->suspended_unix_ms);
+    if (msg->resumed_unix_ms > 0)
+        msg_writer_int(writer, "resumed_unix_ms", msg->resumed_unix_ms);
 }
 
 static void read_observed(const struct msg_map *map, struct msg_event *msg) {
@@ -29,6 +35,12 @@ static void read_observed(const struct msg_map *map, struct msg_event *msg) {
     msg->migration_ms = msg_reader_number_or(map, "migration_ms", 0, max, NOT_KNOWN);
     msg->downtime_ms = msg_reader_number_or(map, "downtime_ms", 0, max, NOT_KNOWN);
     msg->bytes = msg_reader_number_or(map, "bytes", 0, max, NOT_KNOWN);
+    if (msg_reader_has(map, "n_rounds"))
+        msg->n_rounds = (unsigned)msg_reader_uint(map, "n_rounds", 1, MSG_MAX_ROUNDS + 1);
+    if (msg_reader_has(map, "suspended_unix_ms"))
+        msg->suspended_unix_ms = msg_reader_unix_ms(map, "suspended_unix_ms");
+    if (msg_reader_has(map, "resumed_unix_ms"))
+        msg->resumed_unix_ms = msg_reader_unix_ms(map, "resumed_unix_ms");
 }
 
 enum dc_status msg_event_write(const struct msg_event *msg, struct msg_buffer *buffer, struct dc_error *err) {
@@ -41,6 +53,8 @@ enum dc_status msg_event_write(const struct msg_event *msg, struct msg_buffer *b
     msg_writer_uuid(&writer, "vm", msg->vm);
     if (msg->peer_host != NULL)
         msg_writer_name(&writer, "peer_host", msg->peer_host);
+    if (msg->type == MSG_EVENT_MIGRATION_BEGAN && msg->bandwidth_bytes_per_s > 0)
+        msg_writer_number(&writer, "bandwidth_bytes_per_s", msg->bandwidth_bytes_per_s);
     if (msg->type == MSG_EVENT_MIGRATION_ENDED)
         write_observed(msg, &writer);
     return msg_writer_finish(&writer, err);
@@ -57,6 +71,9 @@ enum dc_status msg_event_read(const void *bytes, size_t n_bytes, struct msg_even
     msg_reader_uuid(&map, "vm", msg_out->vm);
     msg_out->peer_host = msg_reader_name_or_null(&map, "peer_host");
     msg_out->migration_ms = msg_out->downtime_ms = msg_out->bytes = NOT_KNOWN;
+    if (msg_out->type == MSG_EVENT_MIGRATION_BEGAN)
+        msg_out->bandwidth_bytes_per_s =
+            msg_reader_number_or(&map, "bandwidth_bytes_per_s", 1, (double)MSG_MAX_NUMBER, 0);
     if (msg_out->type == MSG_EVENT_MIGRATION_ENDED)
         read_observed(&map, msg_out);
     const enum dc_status rc = msg_reader_close(&reader, err);

@@ -22,9 +22,13 @@ struct msg_event {
     char *instance_id;     /* of the agent's run that numbered it */
     uint64_t event_number; /* grows by one an event of this instance: stored once */
     char vm[MSG_UUID_BYTES];
+    char *peer_host;              /* the migration's other host; NULL where not known */
+    double bandwidth_bytes_per_s; /* migration-began: the limit it was given; 0 where none is known */
     /* migration-ended: what was observed; negative where not known */
-    char *peer_host; /* NULL where not known */
     double migration_ms, downtime_ms, bytes;
+    /* the same, 0 where not known; when the guest stood still (the source knows) and ran again (the target) */
+    unsigned n_rounds;
+    int64_t suspended_unix_ms, resumed_unix_ms;
     bool succeeded;
 };
 

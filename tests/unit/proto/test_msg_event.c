@@ -25,6 +25,9 @@ static const struct msg_event ended = {
     .migration_ms = 12345.5,
     .downtime_ms = 310,
     .bytes = 4294967296.0,
+    .n_rounds = 6,
+    .suspended_unix_ms = INT64_C(1700000000100),
+    .resumed_unix_ms = INT64_C(1700000000410),
     .succeeded = true,
 };
 
@@ -43,6 +46,10 @@ static void test_event_goes_round(void **state) {
     assert_true(back.migration_ms == 12345.5);
     assert_true(back.downtime_ms == 310);
     assert_true(back.bytes == 4294967296.0);
+    assert_int_equal(back.n_rounds, 6);
+    assert_true(back.suspended_unix_ms == ended.suspended_unix_ms);
+    assert_true(back.resumed_unix_ms == ended.resumed_unix_ms);
+    assert_true(back.bandwidth_bytes_per_s == 0);
     assert_true(back.succeeded);
     msg_event_dispose(&back);
 
@@ -53,7 +60,17 @@ static void test_event_goes_round(void **state) {
     assert_int_equal(back.type, MSG_EVENT_VM_ADDED);
     assert_null(back.peer_host);
     assert_true(back.migration_ms < 0 && back.downtime_ms < 0 && back.bytes < 0);
+    assert_int_equal(back.n_rounds, 0);
+    assert_true(back.suspended_unix_ms == 0 && back.resumed_unix_ms == 0);
     assert_false(back.succeeded);
+    msg_event_dispose(&back);
+
+    struct msg_event began = added;
+    began.type = MSG_EVENT_MIGRATION_BEGAN;
+    began.bandwidth_bytes_per_s = 5e7;
+    assert_int_equal(msg_event_write(&began, &buffer, NULL), DC_OK);
+    assert_int_equal(msg_event_read(buffer.bytes, buffer.n_bytes, &back, NULL), DC_OK);
+    assert_true(back.bandwidth_bytes_per_s == 5e7);
     msg_event_dispose(&back);
     msg_buffer_dispose(&buffer);
 }
@@ -63,6 +80,11 @@ static void test_event_refuses(void **state) {
     static const struct msg_tweak tweaks[] = {
         TWEAK_DROP("peer_host", NULL),
         TWEAK_DROP("downtime_ms", NULL),
+        TWEAK_DROP("n_rounds", NULL),
+        TWEAK_DROP("resumed_unix_ms", NULL),
+        TWEAK("n_rounds", "\xcd\x27\x12", "n_rounds: expected a number from 1 to 10001"),
+        TWEAK("n_rounds", "\xca\x3f\x00\x00\x00", "n_rounds: expected"), /* 0.5 */
+        TWEAK("suspended_unix_ms", "\xff", "suspended_unix_ms: expected"),
         TWEAK("vm",
               "\xd9\x24"
               "01234567-89AB-CDEF-0123-456789ABCDEF",
