@@ -52,3 +52,7 @@ struct writer_value writer_number(double number) {
 struct writer_value writer_quantiles(double p50, double p95) {
     return (struct writer_value){.known = true, .number = p50, .p95 = p95};
 }
+
+struct writer_value writer_spread(double p50, double p90, double p95) {
+    return (struct writer_value){.known = true, .number = p50, .p90 = p90, .p95 = p95};
+}

@@ -24,6 +24,9 @@ enum writer_kind {
     WRITER_DURATION,  /* ms */
     WRITER_CLOCK,     /* ms from the plan's start, as m:ss.t */
     WRITER_QUANTILES, /* ms, p50 and p95 */
+    WRITER_SPREAD,    /* ms, p50, p90 and p95; one figure where they are the same */
+    WRITER_PERCENT,   /* a difference as a fraction, for people in percent */
+    WRITER_TIME,      /* unix ms, for people the local day and time */
     WRITER_BOOL,      /* number 0 or 1 */
 };
 
@@ -37,7 +40,8 @@ struct writer_field {
 struct writer_value {
     bool known;
     const char *text; /* lent */
-    double number;    /* p50 of QUANTILES */
+    double number;    /* p50 of QUANTILES and SPREAD */
+    double p90;       /* of SPREAD */
     double p95;
 };
 
@@ -85,3 +89,4 @@ DC_WARN_UNUSED enum dc_status writer_finish(struct writer *writer, struct dc_err
 struct writer_value writer_text(const char *text);
 struct writer_value writer_number(double number);
 struct writer_value writer_quantiles(double p50, double p95);
+struct writer_value writer_spread(double p50, double p90, double p95);

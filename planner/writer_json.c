@@ -1,9 +1,8 @@
 /* Records as JSON: {"hosts": [{"name": "h1", ...}, ...]}. Dimensioned numbers are
  * integers in the unit their key names; what is not known is left out. */
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "planner/writer.h"
+#include "planner/writer_json.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -31,21 +30,26 @@ static json_t *integer(double value) {
     return json_integer((json_int_t)llround(value));
 }
 
-static json_t *value_to_json(enum writer_kind kind, const struct writer_value *value) {
+json_t *writer_json_value(enum writer_kind kind, const struct writer_value *value) {
     switch (kind) {
     case WRITER_TEXT:
         return json_string(value->text);
     case WRITER_NUMBER:
+    case WRITER_PERCENT:
         return json_real(value->number);
     case WRITER_BOOL:
         return json_boolean(value->number != 0);
     case WRITER_QUANTILES:
         return json_pack("{s:o, s:o}", "p50", integer(value->number), "p95", integer(value->p95));
+    case WRITER_SPREAD:
+        return json_pack("{s:o, s:o, s:o}", "p50", integer(value->number), "p90", integer(value->p90), "p95",
+                         integer(value->p95));
     case WRITER_COUNT:
     case WRITER_BYTES:
     case WRITER_RATE:
     case WRITER_DURATION:
     case WRITER_CLOCK:
+    case WRITER_TIME:
         break;
     }
     return integer(value->number);
@@ -58,7 +62,7 @@ static enum dc_status json_row(struct writer *writer, const struct writer_value 
         return error_set_nomem(err);
     for (size_t i = 0; i < self->n_fields; i++) {
         if (values[i].known &&
-            json_object_set_new(record, self->fields[i].key, value_to_json(self->fields[i].kind, &values[i])) != 0)
+            json_object_set_new(record, self->fields[i].key, writer_json_value(self->fields[i].kind, &values[i])) != 0)
             return error_set_nomem(err);
     }
     return DC_OK;

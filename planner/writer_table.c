@@ -11,8 +11,9 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-enum { CELL_BYTES = 2 * UNITS_TEXT_BYTES + 8 };
+enum { CELL_BYTES = 3 * UNITS_TEXT_BYTES + 8 };
 
 struct table_writer {
     struct writer writer;
@@ -62,6 +63,25 @@ static void format_quantiles(double p50_ms, double p95_ms, char *cell) {
     }
 }
 
+/* All in the unit of the largest; one figure where they do not differ. */
+static void format_spread(const struct writer_value *value, char *cell) {
+    if (value->p95 <= value->number)
+        (void)units_format_duration(value->number, cell, CELL_BYTES);
+    else if (value->p95 < 999.5)
+        (void)snprintf(cell, CELL_BYTES, "%.0f / %.0f / %.0f ms", value->number, value->p90, value->p95);
+    else
+        (void)snprintf(cell, CELL_BYTES, "%.1f / %.1f / %.1f s", value->number / 1e3, value->p90 / 1e3,
+                       value->p95 / 1e3);
+}
+
+/* "Tue 14:00" in the local time zone. */
+static void format_time(double unix_ms, char *cell) {
+    const time_t seconds = (time_t)floor(unix_ms / 1e3);
+    struct tm local;
+    if (localtime_r(&seconds, &local) == NULL || strftime(cell, CELL_BYTES, "%a %H:%M", &local) == 0)
+        (void)snprintf(cell, CELL_BYTES, "%.0f", unix_ms);
+}
+
 static void format_number(enum writer_kind kind, const struct writer_value *value, char *cell) {
     switch (kind) {
     case WRITER_TEXT:
@@ -86,6 +106,15 @@ static void format_number(enum writer_kind kind, const struct writer_value *valu
         return;
     case WRITER_QUANTILES:
         format_quantiles(value->number, value->p95, cell);
+        return;
+    case WRITER_SPREAD:
+        format_spread(value, cell);
+        return;
+    case WRITER_PERCENT:
+        (void)snprintf(cell, CELL_BYTES, "%+.1f %%", value->number * 100);
+        return;
+    case WRITER_TIME:
+        format_time(value->number, cell);
         return;
     case WRITER_CLOCK:
         format_clock(value->number, cell, CELL_BYTES);
