@@ -8,17 +8,20 @@
  * queue still fits, the guest stops, else another round begins. Every page
  * counts 4096 bytes there, whatever it takes on the wire.
  *
- * Pages that were dirtied again while still queued count once. Of the queue,
- * as if dirtied in the window T with W(T) = queue, a share
- *   (W(T) + W(t) - W(T + t)) / W(T)
- * is dirtied again in the t seconds after it: exact where dirtying is
- * stationary, from the curve alone.
+ * The bandwidth is the current one. QEMU's own estimate, taken over 100 ms,
+ * lags behind a change by at most one such window: less than two turns of
+ * sending, so it would move a total by no more than that.
  *
- * The bandwidth is the current one; QEMU's own estimate, taken over 100 ms,
- * lags behind a change by at most one such window.
+ * With post-copy the guest moves at once, or after the first round, whatever
+ * is left then; the rest follows while it runs at the target.
+ *
+ * A migration never converges if even from a queue of just the threshold, the
+ * shortest round there is leaves a queue no shorter: longer queues and rounds leave more.
  */
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "model/precopy_state.h"
+#include "model/qemu_queue.h"
+#include "model/qemu_throttle.h"
 
 #include <math.h>
 
@@ -26,35 +29,19 @@ static const double PAGE_BYTES = 4096;
 static const double LOOK_S = 0.05;         /* a turn of sending lasts longer than this ... */
 static const double LOOK_GROUP_PAGES = 64; /* ... and the clock is read after every 64 pages */
 static const double CAPPED_LOOK_S = 0.1;   /* at its own cap QEMU sleeps to the end of a 100 ms window */
+static const double DISCARD_BYTES = 16;    /* post-copy tells the target each stale range: its start and length */
+static const double SHRINKING_FRAC = 0.99; /* a round that leaves more of the queue before it got nowhere */
 
-enum { STALLED_ROUNDS = 64 }; /* so many rounds without a shorter queue: it will never fit */
+enum { STALLED_ROUNDS = 64 }; /* so many rounds that got nowhere: it will never fit */
 
-struct queue {
-    double pages;
-    double zero_pages;   /* of them: sent at random places of the first round, then before all others */
-    double synced_pages; /* its length after the last sync */
-    double synced_s;     /* when that was */
-    bool whole_memory;   /* still the first round */
+/* One migration under way. */
+struct qemu {
+    struct precopy *precopy;
+    struct qemu_queue queue;
+    struct qemu_throttle throttle;
+    double shortest_pages; /* the queue after the best sync so far */
+    unsigned n_stalled;    /* rounds since then */
 };
-
-static double queue_bytes(const struct precopy *precopy, const struct queue *queue) {
-    const struct stop_policy_class *policy = precopy->vm->policy.policy;
-    return (queue->pages - queue->zero_pages) * policy->page_wire_bytes +
-           queue->zero_pages * policy->zero_page_wire_bytes;
-}
-
-/* Takes `pages` off the queue; returns their bytes. The scan goes on where it
- * was: what the first round left, zero pages among it, goes before what was
- * dirtied since. */
-static double queue_take(const struct precopy *precopy, struct queue *queue, double pages) {
-    const double before_bytes = queue_bytes(precopy, queue);
-    if (queue->whole_memory)
-        queue->zero_pages -= queue->zero_pages * (pages / queue->pages);
-    else
-        queue->zero_pages -= fmin(queue->zero_pages, pages);
-    queue->pages -= pages;
-    return before_bytes - queue_bytes(precopy, queue);
-}
 
 static double threshold_pages(const struct precopy *precopy) {
     const double limit_s = precopy->vm->policy.downtime_limit_ms / 1000;
@@ -73,17 +60,18 @@ static double turn_pages(const struct precopy *precopy, double bytes_a_page) {
 
 /* Sends whole turns until the queue is below the threshold; returns what was
  * sent. Turns at one bandwidth are taken together. */
-static struct page_load send_to_threshold(struct precopy *precopy, struct queue *queue) {
+static struct page_load send_to_threshold(struct precopy *precopy, struct qemu_queue *queue) {
+    const struct stop_policy_class *policy = precopy->vm->policy.policy;
     struct page_load sent = {0};
     do {
-        const double bytes_a_page = queue_bytes(precopy, queue) / queue->pages;
+        const double bytes_a_page = qemu_queue_bytes(queue, policy) / queue->pages;
         const double turn = turn_pages(precopy, bytes_a_page);
         const double turn_s = turn * bytes_a_page / precopy_push_rate(precopy);
         const double over = fmax(queue->pages - threshold_pages(precopy), 0);
         const double stretch_s = precopy_next_step_s(precopy) - precopy->time_s;
         const double turns = fmin(floor(over / turn) + 1, fmax(ceil(stretch_s / turn_s), 1));
         const double pages = fmin(turns * turn, queue->pages);
-        const double bytes = queue_take(precopy, queue, pages);
+        const double bytes = qemu_queue_take(queue, policy, pages);
         precopy_send(precopy, bytes);
         sent.pages += pages;
         sent.bytes += bytes;
@@ -91,25 +79,59 @@ static struct page_load send_to_threshold(struct precopy *precopy, struct queue 
     return sent;
 }
 
-/* Of `dirtied` pages in the last `window_s`, those that are queued already. */
-static double still_queued(const struct precopy *precopy, const struct queue *queue, double dirtied, double window_s) {
-    if (queue->whole_memory)
-        return dirtied * queue->pages / precopy->vm->memory_pages;
-    const double queue_window_s = dirty_curve_window_s(precopy->vm->curve, queue->synced_pages);
-    const double both = fmax(precopy_dirtied(precopy, queue_window_s + window_s), queue->synced_pages);
-    const double again = fmax(queue->synced_pages + dirtied - both, 0);
-    return fmin(again * queue->pages / queue->synced_pages, dirtied);
+/* Whether the shortest round, from a queue of just the threshold, gets below it. */
+static bool can_converge(const struct qemu *qemu) {
+    const struct precopy *precopy = qemu->precopy;
+    const struct stop_policy_class *policy = precopy->vm->policy.policy;
+    const double threshold = threshold_pages(precopy);
+    struct qemu_queue queue;
+    qemu_queue_init_dirty(&queue, threshold);
+    const double pages = fmin(turn_pages(precopy, policy->page_wire_bytes), threshold);
+    const double turn_s = qemu_queue_take(&queue, policy, pages) / precopy_push_rate(precopy);
+    (void)qemu_queue_sync(&queue, precopy, turn_s * (1 - qemu->throttle.frac));
+    return queue.pages < threshold;
 }
 
-static void sync_queue(struct precopy *precopy, struct queue *queue) {
-    const double window_s = precopy->time_s - queue->synced_s;
-    const double dirtied = precopy_dirtied(precopy, window_s);
-    const double most = precopy->vm->memory_pages - queue->pages;
-    const double fresh = fmin(dirtied - still_queued(precopy, queue, dirtied, window_s), most);
-    queue->pages += fresh;
-    queue->synced_pages = queue->pages;
-    queue->synced_s = precopy->time_s;
-    queue->whole_memory = false;
+static void run_round(struct qemu *qemu) {
+    struct precopy *precopy = qemu->precopy;
+    const double from_s = precopy->time_s;
+    const struct page_load sent = send_to_threshold(precopy, &qemu->queue);
+    precopy_close_round(precopy, sent, from_s);
+    const double guest_s = (precopy->time_s - from_s) * (1 - qemu->throttle.frac);
+    const double fresh = qemu_queue_sync(&qemu->queue, precopy, guest_s);
+    qemu_throttle_sync(&qemu->throttle, precopy->time_s, fresh * PAGE_BYTES, sent.bytes);
+}
+
+/* Whether more rounds are in vain. Another bandwidth or another throttle may
+ * still come; after that, rounds that do not shrink are the end. */
+static bool is_hopeless(struct qemu *qemu) {
+    const bool changes = qemu->precopy->n_steps > 1 || !qemu_throttle_is_settled(&qemu->throttle);
+    if (changes) {
+        qemu->n_stalled = 0;
+        qemu->shortest_pages = qemu->queue.pages;
+        return false;
+    }
+    const bool shrinking = qemu->queue.pages < SHRINKING_FRAC * qemu->shortest_pages;
+    qemu->n_stalled = qemu->queue.pages < qemu->shortest_pages - 1 ? 0 : qemu->n_stalled + 1;
+    qemu->shortest_pages = fmin(qemu->shortest_pages, qemu->queue.pages);
+    return qemu->n_stalled >= STALLED_ROUNDS || (!shrinking && !can_converge(qemu));
+}
+
+/* The guest stops for good: what is left goes before it runs again. */
+static void stop(struct precopy *precopy, const struct qemu_queue *queue) {
+    const struct precopy_vm *vm = precopy->vm;
+    const double suspended = fmin(vm->overhead.suspend_pages, vm->memory_pages - queue->pages);
+    precopy->rest = (struct page_load){
+        .pages = queue->pages + suspended,
+        .bytes = qemu_queue_bytes(queue, vm->policy.policy) + suspended * vm->policy.policy->page_wire_bytes,
+    };
+}
+
+/* The guest moves first: what is left goes after it. */
+static void hand_over(struct precopy *precopy, const struct qemu_queue *queue) {
+    stop(precopy, queue);
+    precopy->postcopy = precopy->rest;
+    precopy->rest = (struct page_load){.bytes = queue->whole_memory ? 0 : queue->pages * DISCARD_BYTES};
 }
 
 void policy_qemu_run(struct precopy *precopy) {
@@ -117,32 +139,23 @@ void policy_qemu_run(struct precopy *precopy) {
     const unsigned max_rounds = policy->max_rounds > 0 ? policy->max_rounds : policy->policy->defaults.max_rounds;
     if (policy->max_bandwidth_bytes_per_s > 0)
         precopy->live_cap_bytes_per_s = policy->max_bandwidth_bytes_per_s;
-    struct queue queue = {
-        .pages = precopy->vm->memory_pages,
-        .zero_pages = precopy->vm->zero_pages,
-        .synced_s = precopy->time_s,
-        .whole_memory = true,
-    };
-    double shortest_pages = INFINITY;
-    unsigned n_stalled = 0;
-    for (unsigned round = 1;; round++) {
-        const double from_s = precopy->time_s;
-        const struct page_load sent = send_to_threshold(precopy, &queue);
-        precopy_close_round(precopy, sent, from_s);
-        sync_queue(precopy, &queue);
-        if (queue.pages < threshold_pages(precopy))
+    struct qemu qemu = {.precopy = precopy, .shortest_pages = INFINITY};
+    qemu_queue_init(&qemu.queue, precopy->vm);
+    qemu_throttle_init(&qemu.throttle, policy, precopy->time_s);
+    bool moves_first = policy->postcopy == STOP_POLICY_POSTCOPY_AT_ONCE;
+    for (unsigned round = 1; !moves_first; round++) {
+        run_round(&qemu);
+        if (qemu.queue.pages < threshold_pages(precopy))
             break;
-        n_stalled = queue.pages < shortest_pages - 1 || precopy->n_steps > 1 ? 0 : n_stalled + 1;
-        if (n_stalled == 0)
-            shortest_pages = queue.pages;
-        if (round >= max_rounds || n_stalled >= STALLED_ROUNDS) {
+        moves_first = policy->postcopy == STOP_POLICY_POSTCOPY_AFTER_ROUND;
+        if (!moves_first && (round >= max_rounds || is_hopeless(&qemu))) {
             precopy->result->converges = false;
             break;
         }
     }
-    const double suspended = fmin(precopy->vm->overhead.suspend_pages, precopy->vm->memory_pages - queue.pages);
-    precopy->rest = (struct page_load){
-        .pages = queue.pages + suspended,
-        .bytes = queue_bytes(precopy, &queue) + suspended * policy->policy->page_wire_bytes,
-    };
+    precopy->result->throttle_frac = qemu.throttle.frac;
+    if (moves_first)
+        hand_over(precopy, &qemu.queue);
+    else
+        stop(precopy, &qemu.queue);
 }

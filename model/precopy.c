@@ -2,8 +2,9 @@
  * Pre-copy simulation: the clock, the link and the stop-and-copy. The live
  * rounds are the stop policy's (policy_*.c).
  *
- *   migration time = pre + live rounds + stop-and-copy + post
+ *   migration time = pre + live rounds + stop-and-copy + post + post-copy
  *   stop-and-copy  = (rest + buffered bytes) / bandwidth
+ *   post-copy      = what the policy leaves for after the hand-over / bandwidth
  */
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "model/precopy.h"
@@ -109,6 +110,14 @@ static void stop_and_copy(struct precopy *precopy) {
     precopy->result->stop_copy_s = precopy->time_s - from_s;
 }
 
+/* The guest runs at its target and gets the pages it has not got yet. */
+static void postcopy(struct precopy *precopy) {
+    const double from_s = precopy->time_s;
+    precopy_send(precopy, precopy->postcopy.bytes);
+    precopy->result->bytes += precopy->postcopy.bytes;
+    precopy->result->postcopy_s = precopy->time_s - from_s;
+}
+
 static enum dc_status check_vm(const struct precopy_vm *vm, struct dc_error *err) {
     const struct migration_overhead *overhead = &vm->overhead;
     if (vm->policy.policy == NULL || vm->curve == NULL)
@@ -145,6 +154,7 @@ enum dc_status precopy_simulate(const struct precopy_vm *vm, const struct bandwi
     result_out->n_rounds = 0;
     result_out->bytes = 0;
     result_out->converges = true;
+    result_out->throttle_frac = 0;
     enum dc_status rc = check_vm(vm, err);
     if (rc == DC_OK)
         rc = check_steps(steps, n_steps, err);
@@ -160,7 +170,9 @@ enum dc_status precopy_simulate(const struct precopy_vm *vm, const struct bandwi
     pass_time(&precopy, vm->overhead.pre_ms / 1000);
     vm->policy.policy->run_live_rounds(&precopy);
     stop_and_copy(&precopy);
-    result_out->migration_s = precopy.time_s + vm->overhead.post_ms / 1000;
+    pass_time(&precopy, vm->overhead.post_ms / 1000);
+    postcopy(&precopy);
+    result_out->migration_s = precopy.time_s;
     result_out->downtime_s = result_out->stop_copy_s + vm->overhead.post_ms / 1000;
     return DC_OK;
 }

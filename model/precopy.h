@@ -6,7 +6,7 @@
  * Out: migration time, downtime (seconds), bytes on the wire, rounds, and
  *      whether it converges.
  *
- *   migration time = pre + sum of live rounds + stop-and-copy + post
+ *   migration time = pre + sum of live rounds + stop-and-copy + post + post-copy
  *   downtime       = stop-and-copy + post
  * (Akoush et al., MASCOTS 2010, section III), with the rules of today's
  * hypervisors where they differ.
@@ -55,7 +55,9 @@ enum { PRECOPY_TRACE_ROUNDS = 64 };
 struct precopy_result {
     double migration_s;
     double downtime_s;
-    double stop_copy_s; /* part of the downtime in which pages move */
+    double stop_copy_s;   /* part of the downtime in which pages move */
+    double postcopy_s;    /* the guest runs at its target and pages are still missing; after the downtime */
+    double throttle_frac; /* of the guest's time, the most it was made to lose */
     double bytes;
     unsigned n_rounds; /* live rounds plus the final one */
     bool converges;    /* false: the policy never stops by itself; the rest is then as if forced to stop at the

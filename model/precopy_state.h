@@ -30,6 +30,7 @@ struct precopy {
     double buffered_bytes;
     double live_cap_bytes_per_s; /* the sender's own cap; INFINITY without one */
     struct page_load rest;       /* set by the policy: what the stop-and-copy sends */
+    struct page_load postcopy;   /* set by the policy: what follows once the guest runs at its target */
     struct precopy_result *result;
 };
 

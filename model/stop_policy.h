@@ -8,7 +8,8 @@
  *           round with the guest suspended.
  *   qemu    QEMU/KVM (migration/migration.c): stop-and-copy when the pending
  *           bytes fit the downtime limit at the measured bandwidth. No limit
- *           of rounds: it may never converge.
+ *           of rounds: it may never converge, unless auto-converge throttles
+ *           the guest or post-copy moves it first.
  */
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
@@ -20,6 +21,12 @@
 
 struct precopy; /* the running simulation, model/precopy.c */
 
+enum stop_policy_postcopy {
+    STOP_POLICY_POSTCOPY_NEVER,
+    STOP_POLICY_POSTCOPY_AT_ONCE,     /* no pre-copy at all */
+    STOP_POLICY_POSTCOPY_AFTER_ROUND, /* after the first round, as `virsh migrate --postcopy-after-precopy` does it */
+};
+
 /* What a user or a document may set of a policy. Fields a policy does not use
  * are ignored by it. */
 struct stop_policy {
@@ -30,7 +37,12 @@ struct stop_policy {
     double gfn_count;                       /* xen: guest frames incl. holes; 0 = the VM's pages */
     double downtime_limit_ms;               /* qemu */
     double max_bandwidth_bytes_per_s;       /* qemu: its own cap on live rounds, not on the stop; 0 = none */
-    bool auto_converge;                     /* qemu; simulated without the throttling: a verdict on the safe side */
+    bool auto_converge;                     /* qemu: throttles the guest while it dirties too much */
+    double throttle_trigger_frac;           /* qemu: dirtied over sent that counts as too much; 0 = QEMU's 0.5 */
+    double throttle_initial_frac;           /* qemu: of the guest's time, first step; 0 = QEMU's 0.2 */
+    double throttle_increment_frac;         /* qemu: each further step; 0 = QEMU's 0.1 */
+    double throttle_max_frac;               /* qemu: the last one; 0 = QEMU's 0.99 */
+    enum stop_policy_postcopy postcopy;     /* qemu: whether the guest moves before all its pages have */
 };
 
 struct stop_policy_class {
