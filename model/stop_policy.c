@@ -31,6 +31,13 @@ static const struct stop_policy_class POLICIES[] = {
     },
 };
 
+const char *const stop_policy_postcopy_texts[] = {
+    [STOP_POLICY_POSTCOPY_NEVER] = "never",
+    [STOP_POLICY_POSTCOPY_AT_ONCE] = "at_once",
+    [STOP_POLICY_POSTCOPY_AFTER_ROUND] = "after_round",
+    NULL,
+};
+
 enum { N_POLICIES = sizeof(POLICIES) / sizeof(POLICIES[0]), KNOWN_BYTES = 128 };
 
 const struct stop_policy_class *stop_policy_at(size_t i) {

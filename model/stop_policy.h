@@ -27,6 +27,9 @@ enum stop_policy_postcopy {
     STOP_POLICY_POSTCOPY_AFTER_ROUND, /* after the first round, as `virsh migrate --postcopy-after-precopy` does it */
 };
 
+/* As in documents, by the enum; ends with NULL. */
+extern const char *const stop_policy_postcopy_texts[];
+
 /* What a user or a document may set of a policy. Fields a policy does not use
  * are ignored by it. */
 struct stop_policy {

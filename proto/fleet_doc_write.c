@@ -56,7 +56,8 @@ static bool write_link(const struct fleet *fleet, size_t i, json_t *json) {
                json_pack("[s, s]", end_name(fleet, &link->between[0]), end_name(fleet, &link->between[1])));
 }
 
-/* Without the fields that the policy does not use: nothing, and nothing by default. */
+/* Without the fields that the policy does not use: nothing, and nothing by
+ * default; nor a word that is the default. */
 static bool set_policy(json_t *json, const struct stop_policy *policy) {
     json_t *object = json_pack("{s:s}", "name", policy->policy->name);
     bool ok = object != NULL;
@@ -65,7 +66,8 @@ static bool set_policy(json_t *json, const struct stop_policy *policy) {
         json_t *defaults = json_object();
         ok = doc_field_write(object, row, 1, policy) && doc_field_write(defaults, row, 1, &policy->policy->defaults);
         const json_t *value = json_object_get(object, row->key);
-        const bool is_nothing = json_is_null(value) || json_is_false(value) || json_number_value(value) == 0;
+        const bool is_nothing =
+            json_is_null(value) || json_is_false(value) || json_is_string(value) || json_number_value(value) == 0;
         if (ok && is_nothing && !json_is_true(value) && json_equal(value, json_object_get(defaults, row->key)))
             (void)json_object_del(object, row->key);
         json_decref(defaults);

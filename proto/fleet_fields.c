@@ -95,6 +95,27 @@ static const struct doc_field policy_rows[] = {
      .need = DOC_NULLABLE,
      AT(stop_policy, max_bandwidth_bytes_per_s)},
     {.key = "auto_converge", .type = DOC_BOOL, .need = DOC_KEEP, AT(stop_policy, auto_converge)},
+    {.key = "throttle_trigger_frac",
+     .type = DOC_NUMBER,
+     .need = DOC_KEEP,
+     AT(stop_policy, throttle_trigger_frac),
+     .max = 1},
+    {.key = "throttle_initial_frac",
+     .type = DOC_NUMBER,
+     .need = DOC_KEEP,
+     AT(stop_policy, throttle_initial_frac),
+     .max = 0.99},
+    {.key = "throttle_increment_frac",
+     .type = DOC_NUMBER,
+     .need = DOC_KEEP,
+     AT(stop_policy, throttle_increment_frac),
+     .max = 0.99},
+    {.key = "throttle_max_frac", .type = DOC_NUMBER, .need = DOC_KEEP, AT(stop_policy, throttle_max_frac), .max = 0.99},
+    {.key = "postcopy",
+     .type = DOC_CHOICE,
+     .need = DOC_KEEP,
+     AT(stop_policy, postcopy),
+     .choices = stop_policy_postcopy_texts},
 };
 TABLE(fleet_fields_policy, policy_rows);
 
@@ -147,3 +168,4 @@ TABLE(fleet_fields_rule, rule_rows);
 
 _Static_assert(sizeof(enum fleet_host_state) == sizeof(unsigned), "DOC_CHOICE stores an unsigned");
 _Static_assert(sizeof(enum fleet_rule_type) == sizeof(unsigned), "DOC_CHOICE stores an unsigned");
+_Static_assert(sizeof(enum stop_policy_postcopy) == sizeof(unsigned), "DOC_CHOICE stores an unsigned");

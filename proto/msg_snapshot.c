@@ -87,7 +87,24 @@ static void write_policy(struct msg_writer *writer, const struct stop_policy *po
     msg_writer_number(writer, "downtime_limit_ms", policy->downtime_limit_ms);
     msg_writer_number(writer, "max_bandwidth_bytes_per_s", policy->max_bandwidth_bytes_per_s);
     msg_writer_bool(writer, "auto_converge", policy->auto_converge);
+    msg_writer_number(writer, "throttle_trigger_frac", policy->throttle_trigger_frac);
+    msg_writer_number(writer, "throttle_initial_frac", policy->throttle_initial_frac);
+    msg_writer_number(writer, "throttle_increment_frac", policy->throttle_increment_frac);
+    msg_writer_number(writer, "throttle_max_frac", policy->throttle_max_frac);
+    msg_writer_name(writer, "postcopy", stop_policy_postcopy_texts[policy->postcopy]);
     msg_writer_close_map(writer);
+}
+
+static void read_qemu_policy(const struct msg_map *map, struct stop_policy *policy) {
+    policy->throttle_trigger_frac =
+        msg_reader_number_or(map, "throttle_trigger_frac", 0, 1, policy->throttle_trigger_frac);
+    policy->throttle_initial_frac =
+        msg_reader_number_or(map, "throttle_initial_frac", 0, 0.99, policy->throttle_initial_frac);
+    policy->throttle_increment_frac =
+        msg_reader_number_or(map, "throttle_increment_frac", 0, 0.99, policy->throttle_increment_frac);
+    policy->throttle_max_frac = msg_reader_number_or(map, "throttle_max_frac", 0, 0.99, policy->throttle_max_frac);
+    if (msg_reader_has(map, "postcopy"))
+        policy->postcopy = (enum stop_policy_postcopy)msg_reader_choice(map, "postcopy", stop_policy_postcopy_texts);
 }
 
 /* What the message leaves out stays at the policy's own default. */
@@ -109,6 +126,7 @@ static void read_policy(const struct msg_map *vm_map, struct stop_policy *policy
     policy->max_bandwidth_bytes_per_s =
         msg_reader_number_or(&map, "max_bandwidth_bytes_per_s", 0, max_number, policy->max_bandwidth_bytes_per_s);
     policy->auto_converge = msg_reader_bool_or(&map, "auto_converge", policy->auto_converge);
+    read_qemu_policy(&map, policy);
 }
 
 static void write_overhead(struct msg_writer *writer, const struct migration_overhead *overhead) {

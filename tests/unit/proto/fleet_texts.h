@@ -27,7 +27,7 @@ static const char fleet_text_full[] =
     "   \"vcpus\": 2, \"cpu_cores_used\": 0.7, \"downtime_budget_ms\": 300, \"priority\": -1.5,"
     "   \"seen_unix_ms\": 1789999999500, \"cpu_features\": [\"avx2\"], \"labels\": {\"app\": \"shop\"},"
     "   \"policy\": {\"name\": \"qemu\", \"downtime_limit_ms\": 200, \"max_bandwidth_bytes_per_s\": 134217728,"
-    "                \"auto_converge\": true},"
+    "                \"auto_converge\": true, \"throttle_initial_frac\": 0.3, \"postcopy\": \"after_round\"},"
     "   \"profile\": {\"kind\": \"curve\", \"zero_pages\": 1000, \"bursts\": ["
     "     {\"at_unix_ms\": 1789999000000, \"points\": [[0.125, 900], [0.25, 850], [1, 3000]]},"
     "     {\"at_unix_ms\": 0, \"points\": [[0.5, 10]]}]},"
@@ -47,7 +47,21 @@ static const char fleet_text_full[] =
     " \"rules\": ["
     "  {\"type\": \"spread\", \"vms\": [\"u1\", \"u2\"], \"continuous\": true},"
     "  {\"type\": \"fence\", \"vms\": [\"web1\"], \"hosts\": [\"h1\", \"h3\"], \"hard\": false},"
-    "  {\"type\": \"max_online\", \"hosts\": [\"h1\", \"h2\"], \"max\": 1}]}";
+    "  {\"type\": \"max_online\", \"hosts\": [\"h1\", \"h2\"], \"max\": 1}],"
+    " \"calibration\": ["
+    "  {\"from\": null, \"to\": null, \"n\": 12, \"pre_ms\": 41.5, \"post_ms\": 96, \"goodput_frac\": 0.93,"
+    "   \"startup_ms\": 250, \"spread_frac\": 0.015},"
+    "  {\"from\": \"h1\", \"n\": 3, \"pre_ms\": 40, \"post_ms\": 90, \"goodput_frac\": 1}],"
+    " \"observations\": ["
+    "  {\"vm\": \"u1\", \"name\": \"web1\", \"from\": \"h1\", \"to\": \"h2\", \"policy\": \"qemu\","
+    "   \"memory_bytes\": 4294967296, \"ordered_unix_ms\": 1789998000000, \"began_unix_ms\": 1789998000400,"
+    "   \"bandwidth_bytes_per_s\": 100000000, \"startup_ms\": 400, \"migration_ms\": 45123.5, \"downtime_ms\": 120,"
+    "   \"bytes\": 4410000000, \"rounds\": 4, \"suspended_unix_ms\": 1789998045000,"
+    "   \"resumed_unix_ms\": 1789998045120, \"succeeded\": true,"
+    "   \"predicted\": {\"bandwidth_bytes_per_s\": 100000000, \"goodput_frac\": 0.9, \"pre_ms\": 200, \"post_ms\": 30,"
+    "     \"migration_ms\": {\"p50\": 44000, \"p95\": 46000}, \"downtime_ms\": {\"p50\": 100, \"p95\": 130},"
+    "     \"bytes\": 4400000000, \"rounds\": 4, \"made_unix_ms\": 1789997900000}},"
+    "  {\"vm\": \"u9\", \"from\": \"h1\", \"migration_ms\": null, \"succeeded\": false}]}";
 
 static const char fleet_text_minimal[] =
     "{\"format\": \"decamp/fleet\", \"format_version\": \"1.0\","

@@ -83,6 +83,63 @@ static void test_reads_vms_and_rules(void **state) {
     fleet_doc_dispose(&fleet);
 }
 
+static void test_reads_what_was_learned(void **state) {
+    struct fleet fleet;
+    (void)state;
+    read_good(fleet_text_full, &fleet);
+    assert_int_equal(fleet.n_calibration, 2);
+    assert_null(fleet.calibration[0].from);
+    assert_int_equal(fleet.calibration[0].n, 12);
+    assert_true(fleet.calibration[0].pre_ms == 41.5 && fleet.calibration[0].spread_frac == 0.015);
+    assert_string_equal(fleet.calibration[1].from, "h1");
+    assert_null(fleet.calibration[1].to);
+    assert_int_equal(fleet.n_observations, 2);
+    const struct fleet_observation *seen = &fleet.observations[0];
+    assert_string_equal(seen->to, "h2");
+    assert_true(seen->migration_ms == 45123.5 && seen->downtime_ms == 120 && seen->startup_ms == 400);
+    assert_true(seen->succeeded && seen->predicted.converges);
+    assert_true(seen->predicted.migration_ms.p95 == 46000 && seen->predicted.goodput_frac == 0.9);
+    assert_true(seen->suspended_unix_ms == 1789998045000);
+    const struct fleet_observation *failed = &fleet.observations[1];
+    assert_true(failed->migration_ms == FLEET_UNSET && failed->bytes == FLEET_UNSET);
+    assert_true(failed->predicted.bandwidth_bytes_per_s == 0);
+    assert_null(failed->to);
+    assert_false(fleet.vms[0].overhead_is_agents);
+    assert_true(fleet.links[0].has_goodput && !fleet.links[1].has_goodput);
+    fleet_doc_dispose(&fleet);
+    char *text = doc_patch(fleet_text_full, "vms.0.overhead.from_agent", "true");
+    read_good(text, &fleet);
+    assert_true(fleet.vms[0].overhead_is_agents);
+    fleet_doc_dispose(&fleet);
+    free(text);
+}
+
+static void test_one_observation_goes_round(void **state) {
+    struct fleet fleet;
+    struct fleet_observation copy;
+    struct fleet_observation back;
+    struct dc_error err = DC_ERROR_NONE;
+    char *first = NULL;
+    char *second = NULL;
+    (void)state;
+    read_good(fleet_text_full, &fleet);
+    for (size_t i = 0; i < fleet.n_observations; i++) {
+        assert_int_equal(fleet_observation_copy(&fleet.observations[i], &copy, &err), DC_OK);
+        assert_int_equal(fleet_observation_write(&copy, &first, &err), DC_OK);
+        assert_int_equal(fleet_observation_read(first, strlen(first), &back, &err), DC_OK);
+        assert_int_equal(fleet_observation_write(&back, &second, &err), DC_OK);
+        assert_string_equal(first, second);
+        fleet_observation_dispose(&copy);
+        fleet_observation_dispose(&back);
+        free(first);
+        free(second);
+    }
+    fleet_doc_dispose(&fleet);
+    static const char nameless[] = "{\"format\": \"decamp/observation\", \"format_version\": \"1.0\"}";
+    assert_int_equal(fleet_observation_read(nameless, strlen(nameless), &back, &err), DC_EINVAL);
+    assert_null(back.vm);
+}
+
 static void test_fills_in_what_is_left_out(void **state) {
     struct fleet fleet;
     (void)state;
@@ -203,7 +260,11 @@ static void test_writing_keeps_every_value(void **state) {
     assert_true(copy.vms[0].prediction.points[0].bandwidth_bytes_per_s == 50000000.25);
     assert_false(copy.vms[0].prediction.points[0].converges);
     assert_true(copy.vms[0].policy.auto_converge && copy.vms[0].policy.max_bandwidth_bytes_per_s == 134217728);
+    assert_true(copy.vms[0].policy.throttle_initial_frac == 0.3 && copy.vms[0].policy.throttle_max_frac == 0);
+    assert_int_equal(copy.vms[0].policy.postcopy, STOP_POLICY_POSTCOPY_AFTER_ROUND);
     assert_int_equal(copy.vms[1].policy.max_rounds, 7);
+    assert_int_equal(copy.vms[1].policy.postcopy, STOP_POLICY_POSTCOPY_NEVER);
+    assert_null(strstr(text, "\"never\""));
     assert_false(copy.vms[2].has_policy);
     assert_true(copy.vms[2].profile.p95.points[0].pages == 40);
     assert_int_equal(copy.vms[3].state, FLEET_VM_SHUTOFF);
@@ -304,6 +365,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reads_hosts_and_network),
         cmocka_unit_test(test_reads_vms_and_rules),
+        cmocka_unit_test(test_reads_what_was_learned),
+        cmocka_unit_test(test_one_observation_goes_round),
         cmocka_unit_test(test_fills_in_what_is_left_out),
         cmocka_unit_test(test_defaults_of_the_document),
         cmocka_unit_test(test_takes_a_higher_minor_and_unknown_keys),

@@ -54,6 +54,8 @@ static void fill(struct msg_snapshot *msg, struct fleet_vm vms[2]) {
     assert_int_equal(stop_policy_init(&vms[0].policy, "xen-v2", NULL), DC_OK);
     vms[0].policy.gfn_count = 1048576;
     vms[0].policy.max_rounds = 4;
+    vms[0].policy.throttle_increment_frac = 0.25;
+    vms[0].policy.postcopy = STOP_POLICY_POSTCOPY_AT_ONCE;
     vms[1] = (struct fleet_vm){.uuid = (char *)OTHER_UUID,
                                .name = (char *)"db",
                                .memory_bytes = 1073741824.0,
@@ -76,6 +78,8 @@ static void assert_first_vm(const struct fleet_vm *vm) {
     assert_string_equal(vm->policy.policy->name, "xen-v2");
     assert_int_equal(vm->policy.max_rounds, 4);
     assert_true(vm->policy.gfn_count == 1048576 && vm->policy.target_dirty_pages == 50);
+    assert_true(vm->policy.throttle_increment_frac == 0.25);
+    assert_int_equal(vm->policy.postcopy, STOP_POLICY_POSTCOPY_AT_ONCE);
     assert_true(vm->overhead.pre_ms == 10 && vm->overhead.post_ms == 314);
     assert_true(vm->overhead.in_flight_bytes == 4e6 && vm->overhead.suspend_pages == 12);
     assert_int_equal(vm->n_storage, 1);
@@ -154,6 +158,8 @@ static void test_refuses(void **state) {
         TWEAK("vms.0.policy.max_rounds", "\xce\xff\xff\xff\xff",
               "policy.max_rounds: expected a number from 0 to 10000"),
         TWEAK("vms.0.policy.auto_converge", "\x00", "policy.auto_converge: expected true or false"),
+        TWEAK("vms.0.policy.throttle_max_frac", "\x01", "policy.throttle_max_frac: expected a number from 0 to 0.99"),
+        TWEAK("vms.0.policy.postcopy", "\xa1x", "policy.postcopy: expected one of never, at_once, after_round"),
         TWEAK("vms.0.overhead.post_ms", "\xff", "vms[0].overhead.post_ms: expected a number from 0"),
         TWEAK("vms.0.storage.0.size_bytes", "\xff", "vms[0].storage[0].size_bytes: expected a number from 0"),
         TWEAK_DROP("vms.0.storage.0.name", "vms[0].storage[0].name: missing"),
