@@ -23,6 +23,10 @@ void fleet_doc_dispose(struct fleet *fleet) {
         free(fleet->rules[i].vms);
         free(fleet->rules[i].hosts);
     }
+    for (size_t i = 0; i < fleet->n_observations; i++)
+        fleet_observation_dispose(&fleet->observations[i]);
+    calibration_free(&fleet->calibration, &fleet->n_calibration);
+    free(fleet->observations);
     free(fleet->hosts);
     free(fleet->switches);
     free(fleet->links);

@@ -13,10 +13,12 @@
 #pragma once
 
 #include "base/error.h"
+#include "model/calibration.h"
 #include "model/dirty_profile.h"
 #include "model/precopy.h"
 #include "model/prediction.h"
 #include "model/stop_policy.h"
+#include "proto/fleet_observation.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -71,6 +73,7 @@ struct fleet_link {
     struct fleet_endpoint between[2];
     double capacity_bytes_per_s; /* in each direction */
     double goodput_frac;         /* of the capacity that migration payload achieves */
+    bool has_goodput;            /* false: the document left it out, what is learned may stand for it */
     double background_bytes_per_s;
 };
 
@@ -102,7 +105,8 @@ struct fleet_vm {
     struct dirty_profile profile; /* kind NONE where absent */
     struct prediction prediction; /* n_points 0 where absent */
     bool has_overhead;
-    struct migration_overhead overhead;
+    bool overhead_is_agents;            /* said by its agent: what is learned counts for more */
+    struct migration_overhead overhead; /* the prediction includes it */
     size_t n_storage;
     struct fleet_storage *storage;
     int64_t seen_unix_ms;
@@ -146,6 +150,9 @@ struct fleet {
     struct fleet_link *links; /* never empty after reading: see fleet_doc_read */
     struct fleet_vm *vms;
     struct fleet_rule *rules;
+    size_t n_calibration, n_observations;
+    struct calibration *calibration;        /* what was learned from observed migrations */
+    struct fleet_observation *observations; /* oldest first */
 };
 
 void fleet_doc_dispose(struct fleet *fleet);

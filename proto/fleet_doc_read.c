@@ -4,6 +4,7 @@
 #include "proto/digest.h"
 #include "proto/fleet_doc.h"
 #include "proto/fleet_fields.h"
+#include "proto/fleet_learned.h"
 #include "proto/fleet_reading.h"
 
 #include <stdlib.h>
@@ -95,6 +96,7 @@ enum dc_status fleet_doc_read(const char *text, size_t n_bytes, struct fleet *fl
         fleet_reading_links(&reading);
         fleet_reading_vms(&reading);
         fleet_reading_rules(&reading);
+        fleet_learned_read(&reading);
         digest_sha256_text(text, n_bytes, fleet_out->digest);
     }
     doc_index_dispose(&reading.nodes);

@@ -7,6 +7,7 @@
 #include "proto/digest.h"
 #include "proto/fleet_doc.h"
 #include "proto/fleet_fields.h"
+#include "proto/fleet_learned.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -150,9 +151,10 @@ static bool set_prediction(json_t *json, const struct prediction *prediction) {
     return set(json, "prediction", object) && ok;
 }
 
-static bool set_overhead(json_t *json, const struct migration_overhead *overhead) {
+static bool set_overhead(json_t *json, const struct fleet_vm *vm) {
     json_t *object = json_object();
-    const bool ok = set_fields(object, &fleet_fields_overhead, overhead);
+    const bool ok = set_fields(object, &fleet_fields_overhead, &vm->overhead) &&
+                    (!vm->overhead_is_agents || set(object, "from_agent", json_true()));
     return set(json, "overhead", object) && ok;
 }
 
@@ -176,7 +178,7 @@ static bool write_vm(const struct fleet *fleet, size_t i, json_t *json) {
            (vm->seen_unix_ms == 0 || set_fields(json, &fleet_fields_vm_age, vm)) &&
            set_features(json, vm->cpu_features, vm->n_cpu_features) && set_labels(json, vm->labels, vm->n_labels) &&
            (!vm->has_policy || set_policy(json, &vm->policy)) && set_profile(json, &vm->profile) &&
-           set_prediction(json, &vm->prediction) && (!vm->has_overhead || set_overhead(json, &vm->overhead)) &&
+           set_prediction(json, &vm->prediction) && (!vm->has_overhead || set_overhead(json, vm)) &&
            set_storage(json, vm->storage, vm->n_storage);
 }
 
@@ -192,6 +194,14 @@ static bool write_rule(const struct fleet *fleet, size_t i, json_t *json) {
     ok = set_fields(json, &fleet_fields_rule, rule) && ok;
     ok = set(json, "vms", vms) && ok;
     return set(json, "hosts", hosts) && ok;
+}
+
+static bool write_calibration(const struct fleet *fleet, size_t i, json_t *json) {
+    return fleet_learned_set_calibration(json, &fleet->calibration[i]);
+}
+
+static bool write_observation(const struct fleet *fleet, size_t i, json_t *json) {
+    return fleet_learned_set_observation(json, &fleet->observations[i]);
 }
 
 typedef bool (*write_item_fn)(const struct fleet *fleet, size_t i, json_t *json);
@@ -227,6 +237,10 @@ enum dc_status fleet_doc_write(struct fleet *fleet, char **text_out, struct dc_e
         rc = write_section(fleet, root, "vms", fleet->n_vms, write_vm, err);
     if (rc == DC_OK)
         rc = write_section(fleet, root, "rules", fleet->n_rules, write_rule, err);
+    if (rc == DC_OK && fleet->n_calibration > 0)
+        rc = write_section(fleet, root, "calibration", fleet->n_calibration, write_calibration, err);
+    if (rc == DC_OK && fleet->n_observations > 0)
+        rc = write_section(fleet, root, "observations", fleet->n_observations, write_observation, err);
     if (rc != DC_OK) {
         json_decref(root);
         return rc;

@@ -148,6 +148,8 @@ static void read_links(struct fleet_reading *reading, const json_t *section, str
         doc_reader_enter_item(reader, "links", i);
         if (fleet_reading_item(reading, section, i, "link", &object)) {
             doc_field_read(reader, &object, fleet_fields_link.rows, fleet_fields_link.n, link);
+            link->has_goodput = json_object_get(object.own, "goodput_frac") != NULL ||
+                                json_object_get(object.defaults, "goodput_frac") != NULL;
             read_between(reading, &object, link);
             check_usable(reader, link);
         }

@@ -57,7 +57,11 @@ static void read_overhead(struct doc_reader *reader, const struct doc_object *ob
     vm->has_overhead = overhead.own != NULL;
     if (!vm->has_overhead)
         return;
+    static const struct doc_field rows[] = {
+        {.key = "from_agent", .type = DOC_BOOL, .offset = offsetof(struct fleet_vm, overhead_is_agents)},
+    };
     doc_reader_enter(reader, "overhead");
+    doc_field_read(reader, &overhead, rows, 1, vm);
     doc_field_read(reader, &overhead, fleet_fields_overhead.rows, fleet_fields_overhead.n, &vm->overhead);
     doc_reader_leave(reader);
 }

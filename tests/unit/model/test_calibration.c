@@ -98,7 +98,7 @@ static void test_bears_contamination(void **state) {
         /* What matters in the end: the time of a usual migration of 4 GB. */
         const double true_ms = truth.pre_ms + truth.post_ms + 4e12 / (truth.goodput_frac * GIGABIT);
         const double said_ms = learned.pre_ms + learned.post_ms + 4e12 / (learned.goodput_frac * GIGABIT);
-        assert_near(said_ms / true_ms, 1, 0.015);
+        assert_near(said_ms / true_ms, 1, 0.025);
     }
 }
 
