@@ -23,69 +23,14 @@ static const double BANDWIDTH_SPAN = 1024; /* most over lowest bandwidth tried *
 static const double LOWEST_TARGET_PAGES = 50;
 static const double SHORTEST_LIMIT_MS = 1;
 static const double LONGEST_LIMIT_MS = 2000e3; /* QEMU takes no more */
-static const double LOOK_S = 0.1;              /* QEMU looks at what is left at least so often ... */
-static const double LOOK_PAGES = 64;           /* ... and after whole groups of pages */
 static const double PAGE_BYTES = 4096;
 
 static const struct guarantee_times UNBOUNDED = {.migration_ms = INFINITY, .downtime_ms = INFINITY};
-
-/* Policies that wait for a downtime limit have no limit of rounds; their
- * max_rounds only caps the simulation (model/stop_policy.h). */
-static bool waits_for_limit(const struct stop_policy *policy) {
-    return policy->policy->defaults.downtime_limit_ms > 0;
-}
-
-static double wire_bytes(const struct stop_policy_class *policy, double pages) {
-    const double batches = policy->batch_frames > 0 ? ceil(pages / policy->batch_frames) : 0;
-    return pages * policy->page_wire_bytes + batches * policy->batch_wire_bytes;
-}
-
-static struct guarantee_times bound_of_rounds(const struct prediction_input *input, const struct stop_policy *policy,
-                                              double bandwidth_bytes_per_s) {
-    const struct stop_policy_class *class = policy->policy;
-    const struct migration_overhead *overhead = &input->overhead;
-    const double live = policy->max_rounds > 0 ? policy->max_rounds : class->defaults.max_rounds;
-    const double frames = fmax(policy->gfn_count, input->memory_pages);
-    const double memory_bytes = wire_bytes(class, input->memory_pages);
-    double bytes = (live + 1) * memory_bytes;
-    if (policy->max_factor > 0)
-        bytes = fmin(bytes, wire_bytes(class, policy->max_factor * frames + 2 * input->memory_pages) +
-                                live * class->batch_wire_bytes);
-    const double holes = frames - input->memory_pages;
-    bytes += holes * class->hole_wire_bytes;
-    bytes += class->batch_frames > 0 ? (ceil(holes / class->batch_frames) + 1) * class->batch_wire_bytes : 0;
-    return (struct guarantee_times){
-        .migration_ms = overhead->pre_ms + 1e3 * bytes / bandwidth_bytes_per_s + overhead->post_ms,
-        .downtime_ms = 1e3 * (memory_bytes + overhead->in_flight_bytes) / bandwidth_bytes_per_s + overhead->post_ms,
-    };
-}
 
 /* What the policy takes as the rate, at which it may also send live. */
 static double push_rate(const struct stop_policy *policy, double bandwidth_bytes_per_s) {
     const double cap = policy->max_bandwidth_bytes_per_s;
     return cap > 0 ? fmin(cap, bandwidth_bytes_per_s) : bandwidth_bytes_per_s;
-}
-
-static struct guarantee_times bound_of_limit(const struct prediction_input *input, const struct stop_policy *policy,
-                                             double bandwidth_bytes_per_s) {
-    const struct migration_overhead *overhead = &input->overhead;
-    const double page_bytes = policy->policy->page_wire_bytes;
-    const double rate = push_rate(policy, bandwidth_bytes_per_s);
-    const double fitting_pages = fmax(rate * policy->downtime_limit_ms / 1e3 / PAGE_BYTES, 1);
-    const double rest_pages = fmin(fitting_pages + overhead->suspend_pages, input->memory_pages);
-    const double stop_s = (rest_pages * page_bytes + overhead->in_flight_bytes) / bandwidth_bytes_per_s;
-    struct guarantee_times times = {.migration_ms = INFINITY, .downtime_ms = 1e3 * stop_s + overhead->post_ms};
-    if (fitting_pages > input->memory_pages) { /* whatever is dirty fits: it stops at its first look */
-        const double live_s = LOOK_S + LOOK_PAGES * page_bytes / rate;
-        times.migration_ms = overhead->pre_ms + 1e3 * live_s + times.downtime_ms;
-    }
-    return times;
-}
-
-struct guarantee_times guarantee_bound(const struct prediction_input *input, const struct stop_policy *policy,
-                                       double bandwidth_bytes_per_s) {
-    return waits_for_limit(policy) ? bound_of_limit(input, policy, bandwidth_bytes_per_s)
-                                   : bound_of_rounds(input, policy, bandwidth_bytes_per_s);
 }
 
 /* The p95 of one prediction; over a profile of one burst, that burst's outcome. */
@@ -222,6 +167,18 @@ static void set_auto_converge(struct stop_policy *policy, double value) {
     policy->auto_converge = true;
 }
 
+/* After the first round before at once: a guest that runs on at its source loses nothing. */
+static size_t postcopies_of(const struct guarantee_question *question, double *values_out) {
+    (void)question;
+    values_out[0] = STOP_POLICY_POSTCOPY_AFTER_ROUND;
+    values_out[1] = STOP_POLICY_POSTCOPY_AT_ONCE;
+    return 2;
+}
+
+static void set_postcopy(struct stop_policy *policy, double value) {
+    policy->postcopy = (enum stop_policy_postcopy)value;
+}
+
 /* QEMU's own cap must not be lower than the bandwidth it is given. */
 static void set_bandwidth(struct stop_policy *policy, double value) {
     if (policy->max_bandwidth_bytes_per_s > 0)
@@ -241,6 +198,7 @@ static const struct knob {
     [GUARANTEE_TARGET_DIRTY_PAGES] = {ROUNDS_POLICIES, targets_of, set_target},
     [GUARANTEE_DOWNTIME_LIMIT] = {LIMIT_POLICIES, limits_of, set_limit},
     [GUARANTEE_AUTO_CONVERGE] = {LIMIT_POLICIES, no_value, set_auto_converge},
+    [GUARANTEE_POSTCOPY] = {LIMIT_POLICIES, postcopies_of, set_postcopy},
 };
 
 static struct guarantee_option option_of(const struct guarantee_question *question, enum guarantee_knob knob,
@@ -307,7 +265,7 @@ static enum dc_status search_bandwidth(const struct guarantee_question *question
 
 static bool has_knob(const struct stop_policy *policy, enum guarantee_knob knob) {
     const enum knob_owner owner = KNOBS[knob].owner;
-    return owner == ALL_POLICIES || (owner == LIMIT_POLICIES) == waits_for_limit(policy);
+    return owner == ALL_POLICIES || (owner == LIMIT_POLICIES) == guarantee_waits_for_limit(policy);
 }
 
 static bool has_basis(const struct dirty_profile *profile, enum guarantee_basis basis) {

@@ -16,6 +16,8 @@
  *   policies that wait for a downtime limit d:
  *     downtime  <= d + suspend + in flight + post, if they end at all; they surely
  *     end where d covers all memory, then migration <= pre + a look + V + post
+ *   post-copy: migration <= pre + post + V, of a round before it one V more; downtime <= in
+ *     flight + post, of a round before it what names the stale pages more
  * (Akoush et al., MASCOTS 2010, section III, with the factors of the policy at hand.)
  */
 // SPDX-License-Identifier: GPL-3.0-or-later
@@ -34,6 +36,7 @@ enum guarantee_knob {
     GUARANTEE_TARGET_DIRTY_PAGES, /* a live round of fewer is the last */
     GUARANTEE_DOWNTIME_LIMIT,     /* value in ms */
     GUARANTEE_AUTO_CONVERGE,      /* on; no value */
+    GUARANTEE_POSTCOPY,           /* value: an enum stop_policy_postcopy */
     N_GUARANTEE_KNOBS,
 };
 
@@ -74,6 +77,10 @@ struct guarantee {
     size_t n_options;
     struct guarantee_option options[GUARANTEE_MOST_OPTIONS]; /* by knob, then by basis */
 };
+
+/* Policies that wait for a downtime limit have no limit of rounds; their
+ * max_rounds only caps the simulation (model/stop_policy.h). */
+bool guarantee_waits_for_limit(const struct stop_policy *policy);
 
 /* The bound for any workload of a VM of `input` (its profile is not looked at)
  * under `policy` at `bandwidth_bytes_per_s` > 0. */

@@ -53,6 +53,20 @@ static void assert_at_most(double value, double bound) {
         fail_msg("%.17g is more than %.17g", value, bound);
 }
 
+/* Other settings than the defaults, every second time each. */
+static void shake(uint64_t *random, struct world *world) {
+    struct stop_policy *policy = &world->input.policy;
+    if (random_between(random, 0, 1) < 0.5)
+        policy->downtime_limit_ms = exp(random_between(random, 0, log(1e5)));
+    if (random_between(random, 0, 1) < 0.5)
+        policy->max_bandwidth_bytes_per_s = world->bandwidth_bytes_per_s * random_between(random, 0.2, 2);
+    if (random_between(random, 0, 1) < 0.5 && !guarantee_waits_for_limit(policy))
+        policy->max_rounds = (unsigned)random_between(random, 1, 30);
+    policy->target_dirty_pages *= random_between(random, 0.5, 20);
+    policy->auto_converge = random_between(random, 0, 1) < 0.5;
+    policy->postcopy = (enum stop_policy_postcopy)random_between(random, 0, 3);
+}
+
 static void no_workload_breaks_a_bound(void **state) {
     (void)state;
     uint64_t random = random_seed();
@@ -60,6 +74,7 @@ static void no_workload_breaks_a_bound(void **state) {
         for (int round = 0; round < N_ROUNDS; round++) {
             struct world world;
             make_world(&random, stop_policy_at(p)->name, &world);
+            shake(&random, &world);
             const struct guarantee_times bound =
                 guarantee_bound(&world.input, &world.input.policy, world.bandwidth_bytes_per_s);
             for (size_t i = 0; i < N_BURSTS; i++) {
@@ -194,6 +209,11 @@ static void sets_the_downtime_limit_by_its_bound(void **state) {
     limit = find(&guarantee, GUARANTEE_DOWNTIME_LIMIT, GUARANTEE_ANY_WORKLOAD);
     assert_true(limit->holds && limit->value > 10e3);
     assert_false(find(&guarantee, GUARANTEE_BANDWIDTH, GUARANTEE_ANY_WORKLOAD)->holds);
+    /* Post-copy needs one sending and takes but the hand-over down. */
+    const struct guarantee_option *postcopy = find(&guarantee, GUARANTEE_POSTCOPY, GUARANTEE_ANY_WORKLOAD);
+    assert_true(postcopy->holds && postcopy->policy.postcopy == STOP_POLICY_POSTCOPY_AT_ONCE);
+    assert_near(postcopy->times.migration_ms, 300 + 10758.4, 1);
+    assert_near(postcopy->times.downtime_ms, 200, 1e-9);
 }
 
 static void says_when_nothing_can(void **state) {
