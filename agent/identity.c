@@ -8,13 +8,14 @@
 #include <string.h>
 #include <sys/random.h>
 
-static enum dc_status read_boot_id(char boot_id_out[IDENTITY_BYTES], struct dc_error *err) {
-    static const char path[] = "/proc/sys/kernel/random/boot_id";
+enum dc_status identity_boot_id(const char *proc_dir, char boot_id_out[IDENTITY_BYTES], struct dc_error *err) {
+    char path[256];
+    (void)snprintf(path, sizeof(path), "%s/sys/kernel/random/boot_id", proc_dir);
     FILE *file = fopen(path, "re");
     if (file == NULL)
         return error_set_errno(err, errno, "%s", path);
     enum dc_status rc = DC_OK;
-    if (fgets(boot_id_out, IDENTITY_BYTES, file) == NULL)
+    if (fgets(boot_id_out, IDENTITY_BYTES, file) == NULL || *boot_id_out == '\n')
         rc = error_set(err, DC_EIO, "%s: cannot be read", path);
     else
         boot_id_out[strcspn(boot_id_out, "\n")] = '\0';
@@ -29,5 +30,5 @@ enum dc_status identity_make(struct identity *identity_out, struct dc_error *err
         return error_set_errno(err, errno, "random numbers");
     for (size_t i = 0; i < sizeof(random); i++)
         (void)snprintf(identity_out->instance_id + 2 * i, 3, "%02x", (unsigned)random[i]);
-    return read_boot_id(identity_out->boot_id, err);
+    return identity_boot_id("/proc", identity_out->boot_id, err);
 }

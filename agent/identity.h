@@ -12,3 +12,7 @@ struct identity {
 };
 
 DC_WARN_UNUSED enum dc_status identity_make(struct identity *identity_out, struct dc_error *err);
+
+/* The boot's own part of it, from `proc_dir` ("/proc"). */
+DC_WARN_UNUSED enum dc_status identity_boot_id(const char *proc_dir, char boot_id_out[IDENTITY_BYTES],
+                                               struct dc_error *err);
