@@ -22,7 +22,7 @@
 #include <uv.h>
 
 /* Changes whenever a struct of this header does: a module of another build is refused. */
-enum { SOURCE_ABI = 1 };
+enum { SOURCE_ABI = 2 };
 
 struct source_vm {
     struct fleet_vm facts; /* identity, size, state, use, policy, overhead, budget; no profile, no prediction */
@@ -37,6 +37,22 @@ struct source_config {
     double replay_speed;
     double sample_interval_ms;
     struct migration_overhead overhead; /* of VMs whose source knows none */
+    const char *xen_policy;             /* name of the toolstack's stop policy */
+};
+
+/* What a source saw of a VM's migration. On the source's host it begins and ends; a host that a VM comes to from
+ * elsewhere sees only the end: the moment its guest runs. */
+struct source_migration {
+    const char *vm; /* uuid; all texts are lent for the call */
+    bool has_ended; /* else it begins */
+    int64_t at_unix_ms;
+    const char *peer_host; /* the other host, as the toolstack calls it; NULL: not known */
+    /* of one that ended; negative where not known */
+    bool succeeded;
+    double migration_ms;                        /* from the command to the moment the guest runs at its destination */
+    double downtime_ms;                         /* from the suspension to that moment */
+    double bytes;                               /* sent */
+    int64_t suspended_unix_ms, resumed_unix_ms; /* when the guest stood still, when it ran again; 0: not known */
 };
 
 struct source_events {
@@ -46,6 +62,8 @@ struct source_events {
     /* The burst of `vm` ended. `curve` (lent for the call) is NULL when it failed or was
      * given up; `err` then says why. Not called after cancel_burst. */
     void (*burst_done)(void *context, const char *vm, const struct dirty_curve *curve, const struct dc_error *err);
+    /* A migration began or ended; NULL: nobody wants to know. */
+    void (*migration)(void *context, const struct source_migration *migration);
 };
 
 struct source; /* each source's own */
@@ -76,6 +94,9 @@ struct source_ops {
 
     /* Ends a burst at once and lets go of the VM; nothing when none runs. */
     void (*cancel_burst)(struct source *source, const char *vm);
+
+    /* The VM, here or not yet, is about to migrate (or not any more): look closely. NULL: as well not. */
+    void (*set_held)(struct source *source, const char *vm, bool is_held);
 
     /* Milliseconds from now until the next burst of `vm` is to begin; NULL: as the sampler likes. */
     double (*next_burst_ms)(struct source *source, const char *vm);

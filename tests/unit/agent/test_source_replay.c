@@ -60,7 +60,8 @@ static void quiet(void *context, enum log_level level, const char *line) {
 static enum dc_status open_source(struct fixture *fixture, const char *host, double speed, struct dc_error *err) {
     const struct source_config config = {
         .host = host, .replay_file = fixture->path, .replay_speed = speed, .sample_interval_ms = 600000};
-    const struct source_events events = {fixture, on_vms_changed, on_burst_done};
+    const struct source_events events = {
+        .context = fixture, .vms_changed = on_vms_changed, .burst_done = on_burst_done};
     return source_replay_ops.open(&fixture->loop, &config, &events, &fixture->source, err);
 }
 
