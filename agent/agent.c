@@ -115,6 +115,37 @@ static void add_known(struct agent *agent, const char *uuid) {
     memcpy(slot, uuid, strnlen(uuid, MSG_UUID_BYTES - 1));
 }
 
+/* One without observations. */
+static void tell_event(struct agent *agent, enum msg_event_type type, const char *uuid) {
+    struct msg_event event = {
+        .type = type, .at_unix_ms = clock_unix_ms(), .migration_ms = -1, .downtime_ms = -1, .bytes = -1};
+    memcpy(event.vm, uuid, strnlen(uuid, sizeof(event.vm) - 1));
+    outbox_event(agent->outbox, &event);
+}
+
+static void on_migration(void *context, const struct source_migration *seen) {
+    struct agent *agent = context;
+    struct msg_event event = {
+        .type = seen->has_ended ? MSG_EVENT_MIGRATION_ENDED : MSG_EVENT_MIGRATION_BEGAN,
+        .at_unix_ms = seen->at_unix_ms,
+        .peer_host = (char *)seen->peer_host, /* copied */
+        .succeeded = seen->succeeded,
+        .migration_ms = seen->migration_ms,
+        .downtime_ms = seen->downtime_ms,
+        .bytes = seen->bytes,
+        .suspended_unix_ms = seen->suspended_unix_ms,
+        .resumed_unix_ms = seen->resumed_unix_ms,
+    };
+    memcpy(event.vm, seen->vm, strnlen(seen->vm, sizeof(event.vm) - 1));
+    if (!seen->has_ended)
+        log_info("%s: a migration began", seen->vm);
+    else
+        log_info("%s: a migration %s: %.0f ms, downtime %.0f ms, %.0f bytes (-1: not known)", seen->vm,
+                 seen->succeeded ? "ended" : "failed", seen->migration_ms, seen->downtime_ms, seen->bytes);
+    outbox_event(agent->outbox, &event);
+    uplink_flush(agent->uplink);
+}
+
 /* Takes up VMs that came; what the history has of them is published at once. */
 static void take_new_vms(struct agent *agent, bool is_event) {
     size_t n_vms = 0;
@@ -124,7 +155,7 @@ static void take_new_vms(struct agent *agent, bool is_event) {
             continue;
         add_known(agent, vms[i].facts.uuid);
         if (is_event)
-            outbox_event(agent->outbox, MSG_EVENT_VM_ADDED, vms[i].facts.uuid, clock_unix_ms());
+            tell_event(agent, MSG_EVENT_VM_ADDED, vms[i].facts.uuid);
         predict(agent, &vms[i]);
     }
     sampler_set_vms(agent->sampler, vms, n_vms);
@@ -137,7 +168,7 @@ static void drop_gone_vms(struct agent *agent) {
             memmove(agent->known[n_left++], agent->known[i], MSG_UUID_BYTES);
             continue;
         }
-        outbox_event(agent->outbox, MSG_EVENT_VM_REMOVED, agent->known[i], clock_unix_ms());
+        tell_event(agent, MSG_EVENT_VM_REMOVED, agent->known[i]);
         outbox_forget(agent->outbox, agent->known[i]);
     }
     agent->n_known = n_left;
@@ -249,8 +280,10 @@ static enum dc_status open_source(struct agent *agent, struct dc_error *err) {
                      .post_ms = config->overhead_post_ms,
                      .in_flight_bytes = config->overhead_in_flight_bytes,
                      .suspend_pages = config->overhead_suspend_pages},
+        .xen_policy = agent_config_xen_policy(config),
     };
-    const struct source_events events = {.context = agent, .vms_changed = on_vms_changed, .burst_done = on_burst_done};
+    const struct source_events events = {
+        .context = agent, .vms_changed = on_vms_changed, .burst_done = on_burst_done, .migration = on_migration};
     agent->ops = &source_replay_ops;
     if (config->source == AGENT_SOURCE_XEN) {
         const enum dc_status rc = source_module_load(config->module_dir, "xen", &agent->module, err);

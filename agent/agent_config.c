@@ -10,6 +10,7 @@
 #include <string.h>
 
 static const char *const source_names[] = {"replay", "xen", NULL};
+static const char *const xen_policies[] = {"xen-v2", "xapi", "xen-legacy", NULL};
 static const char *const level_names[] = {"error", "warn", "info", "debug", NULL};
 
 #define FIELD(name) .offset = offsetof(struct agent_config, name)
@@ -138,6 +139,12 @@ static const struct option_spec specs[] = {
      .default_text = "0",
      .max = 1e9,
      .help = "source xen: pages dirtied by the suspend itself"},
+    {.name = "xen_policy",
+     .type = OPTION_CHOICE,
+     FIELD(xen_policy),
+     .default_text = "xen-v2",
+     .choices = xen_policies,
+     .help = "source xen: how the toolstack ends its live rounds (xl since Xen 4.6, XAPI, Xen up to 4.5)"},
     {.name = "log_level",
      .type = OPTION_CHOICE,
      FIELD(log_level),
@@ -180,6 +187,10 @@ enum dc_status agent_config_read_keys(const struct agent_config *config, struct 
     if (rc == DC_OK)
         rc = key_file_read(config->secret_key_file, true, keys_out->secret_key, err);
     return rc;
+}
+
+const char *agent_config_xen_policy(const struct agent_config *config) {
+    return xen_policies[config->xen_policy];
 }
 
 void agent_config_dispose(struct agent_config *config) {

@@ -34,7 +34,8 @@ struct agent_config {
     double overhead_post_ms;
     double overhead_in_flight_bytes;
     double overhead_suspend_pages;
-    unsigned log_level; /* enum log_level */
+    unsigned xen_policy; /* see agent_config_xen_policy */
+    unsigned log_level;  /* enum log_level */
 };
 
 /* Reads and checks `path`, with what one key demands of another. Errors name file, line and key. */
@@ -44,6 +45,9 @@ DC_WARN_UNUSED enum dc_status agent_config_load(const char *path, struct agent_c
 /* Reads the key files into `keys_out`, whose endpoint is lent by `config`. The caller wipes it. */
 DC_WARN_UNUSED enum dc_status agent_config_read_keys(const struct agent_config *config,
                                                      struct publisher_config *keys_out, struct dc_error *err);
+
+/* The name of the stop policy that a Xen host's toolstack has. */
+const char *agent_config_xen_policy(const struct agent_config *config);
 
 /* Idempotent. */
 void agent_config_dispose(struct agent_config *config);

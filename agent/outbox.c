@@ -55,6 +55,8 @@ void outbox_free(struct outbox **outbox) {
         return;
     for (size_t i = 0; i < o->n_entries; i++)
         predictor_dispose(&o->entries[i].prediction);
+    for (size_t i = 0; i < OUTBOX_EVENTS; i++)
+        free(o->events[i].peer_host);
     free(o->entries);
     free(o->boot_id);
     free(o->instance_id);
@@ -123,16 +125,13 @@ void outbox_forget(struct outbox *outbox, const char *vm) {
     *entry = outbox->entries[--outbox->n_entries];
 }
 
-void outbox_event(struct outbox *outbox, enum msg_event_type type, const char *vm, int64_t at_unix_ms) {
-    struct msg_event *event = &outbox->events[outbox->n_events % OUTBOX_EVENTS];
-    *event = (struct msg_event){.type = type,
-                                .at_unix_ms = at_unix_ms,
-                                .instance_id = outbox->instance_id,
-                                .event_number = ++outbox->n_events,
-                                .migration_ms = -1,
-                                .downtime_ms = -1,
-                                .bytes = -1};
-    memcpy(event->vm, vm, strnlen(vm, MSG_UUID_BYTES - 1));
+void outbox_event(struct outbox *outbox, const struct msg_event *event) {
+    struct msg_event *slot = &outbox->events[outbox->n_events % OUTBOX_EVENTS];
+    free(slot->peer_host);
+    *slot = *event;
+    slot->instance_id = outbox->instance_id;
+    slot->event_number = ++outbox->n_events;
+    slot->peer_host = event->peer_host != NULL ? strdup(event->peer_host) : NULL; /* out of memory: not known */
     outbox->wants_snapshot = true;
     if (outbox->n_events - outbox->next_event > OUTBOX_EVENTS)
         outbox->next_event = outbox->n_events - OUTBOX_EVENTS; /* the SNAPSHOT tells the rest */

@@ -50,8 +50,8 @@ DC_WARN_UNUSED enum dc_status outbox_put(struct outbox *outbox, struct msg_predi
 /* The VM is gone: its prediction is not sent any more. */
 void outbox_forget(struct outbox *outbox, const char *vm);
 
-/* Appends an event of `vm` without observations, numbered; a SNAPSHOT follows it. */
-void outbox_event(struct outbox *outbox, enum msg_event_type type, const char *vm, int64_t at_unix_ms);
+/* Appends a copy of `*event`, numbered and with the outbox's instance id; a SNAPSHOT follows it. */
+void outbox_event(struct outbox *outbox, const struct msg_event *event);
 
 /* The next message into `buffer`; the kind in `*kind_out`, 0 when there is none to send
  * or no credit. It stays the next until outbox_sent is called. */

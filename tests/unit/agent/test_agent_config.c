@@ -46,8 +46,22 @@ static void test_defaults(void **state) {
     assert_true(config.grid_high_bytes_per_s == 3.2e9);
     assert_int_equal(config.grid_points, 20);
     assert_string_equal(config.state_dir, "/var/lib/decamp");
+    assert_string_equal(agent_config_xen_policy(&config), "xen-v2");
     agent_config_dispose(&config);
     agent_config_dispose(&config);
+}
+
+static void test_the_toolstacks_policy(void **state) {
+    (void)state;
+    static const char *const names[] = {"xen-v2", "xapi", "xen-legacy"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        char text[512];
+        struct agent_config config;
+        (void)snprintf(text, sizeof(text), REQUIRED "replay_file: f\nxen_policy: %s\n", names[i]);
+        assert_int_equal(load(text, &config, NULL), DC_OK);
+        assert_string_equal(agent_config_xen_policy(&config), names[i]);
+        agent_config_dispose(&config);
+    }
 }
 
 static void test_errors_name_line_and_key(void **state) {
@@ -60,6 +74,7 @@ static void test_errors_name_line_and_key(void **state) {
         {REQUIRED "replay_fil: f\n", "agent.yaml:6: replay_fil"},
         {REQUIRED, "replay_file"},
         {REQUIRED "replay_file: f\ngrid_low: 1GB/s\ngrid_high: 1MB/s\n", "grid_low"},
+        {REQUIRED "replay_file: f\nxen_policy: qemu\n", "agent.yaml:7: xen_policy"},
         {REQUIRED "replay_file: f\nsample_interval: 10s\n", "burst_duration"},
         {"host: h1\n", "planner"},
     };
@@ -86,6 +101,7 @@ static void test_a_missing_module_is_named(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_defaults, make_dir, remove_dir),
+        cmocka_unit_test_setup_teardown(test_the_toolstacks_policy, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(test_errors_name_line_and_key, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(test_a_missing_module_is_named, make_dir, remove_dir),
     };

@@ -101,17 +101,23 @@ static void test_says_nothing_without_credit(void **state) {
     assert_int_equal(next_kind(fixture), 0); /* all was said */
 }
 
+static void add_event(struct fixture *fixture, enum msg_event_type type, const char *vm) {
+    struct msg_event event = {.type = type, .at_unix_ms = 1000, .migration_ms = -1, .downtime_ms = -1, .bytes = -1};
+    memcpy(event.vm, vm, strnlen(vm, sizeof(event.vm) - 1));
+    outbox_event(fixture->outbox, &event);
+}
+
 static void test_sends_snapshot_events_snapshot_predictions(void **state) {
     struct fixture *fixture = *state;
     put(fixture, 1, 1);
-    outbox_event(fixture->outbox, MSG_EVENT_VM_ADDED, vm_name(1), 1000);
+    add_event(fixture, MSG_EVENT_VM_ADDED, vm_name(1));
     outbox_restart(fixture->outbox, 100);
     const unsigned expected[] = {MSG_SNAPSHOT, MSG_EVENT, MSG_SNAPSHOT, MSG_PRED, 0};
     for (size_t i = 0; i < 5; i++) {
         assert_int_equal(next_kind(fixture), expected[i]);
         outbox_sent(fixture->outbox);
     }
-    outbox_event(fixture->outbox, MSG_EVENT_VM_REMOVED, vm_name(1), 1000);
+    add_event(fixture, MSG_EVENT_VM_REMOVED, vm_name(1));
     assert_int_equal(next_kind(fixture), MSG_EVENT);
     outbox_sent(fixture->outbox);
     assert_int_equal(next_kind(fixture), MSG_SNAPSHOT);
@@ -155,7 +161,7 @@ static void test_one_replaced_between_giving_and_sending_still_waits(void **stat
 static void test_starts_over_with_everything(void **state) {
     struct fixture *fixture = *state;
     put(fixture, 1, 1);
-    outbox_event(fixture->outbox, MSG_EVENT_VM_ADDED, vm_name(1), 1000);
+    add_event(fixture, MSG_EVENT_VM_ADDED, vm_name(1));
     for (int session = 0; session < 2; session++) {
         outbox_restart(fixture->outbox, 100);
         const unsigned expected[] = {MSG_SNAPSHOT, MSG_EVENT, MSG_SNAPSHOT, MSG_PRED, 0};
@@ -192,7 +198,7 @@ static void test_batches_and_forgets(void **state) {
 static void test_keeps_the_newest_events(void **state) {
     struct fixture *fixture = *state;
     for (int i = 0; i < OUTBOX_EVENTS + 10; i++)
-        outbox_event(fixture->outbox, MSG_EVENT_VM_REMOVED, vm_name(1), 1000);
+        add_event(fixture, MSG_EVENT_VM_REMOVED, vm_name(1));
     outbox_restart(fixture->outbox, 1000);
     assert_int_equal(next_kind(fixture), MSG_SNAPSHOT);
     outbox_sent(fixture->outbox);
@@ -210,10 +216,38 @@ static void test_keeps_the_newest_events(void **state) {
     assert_int_equal(next_kind(fixture), 0);
 }
 
+static void test_an_event_keeps_what_was_observed(void **state) {
+    struct fixture *fixture = *state;
+    char peer[] = "h2";
+    struct msg_event event = {.type = MSG_EVENT_MIGRATION_ENDED,
+                              .at_unix_ms = 1000,
+                              .peer_host = peer,
+                              .migration_ms = 5000,
+                              .downtime_ms = 70,
+                              .bytes = 1e9,
+                              .succeeded = true,
+                              .suspended_unix_ms = 930};
+    memcpy(event.vm, vm_name(1), strlen(vm_name(1)));
+    outbox_event(fixture->outbox, &event);
+    peer[0] = 'x'; /* the caller's again */
+    outbox_restart(fixture->outbox, 10);
+    assert_int_equal(next_kind(fixture), MSG_SNAPSHOT);
+    outbox_sent(fixture->outbox);
+    assert_int_equal(next_kind(fixture), MSG_EVENT);
+    struct msg_event read;
+    assert_int_equal(msg_event_read(fixture->buffer.bytes, fixture->buffer.n_bytes, &read, NULL), DC_OK);
+    assert_string_equal(read.peer_host, "h2");
+    assert_true(read.succeeded && read.migration_ms == 5000 && read.downtime_ms == 70 && read.bytes == 1e9);
+    assert_int_equal(read.suspended_unix_ms, 930);
+    msg_event_dispose(&read);
+    for (int i = 0; i < OUTBOX_EVENTS; i++) /* its place is taken, and its text freed */
+        add_event(fixture, MSG_EVENT_VM_ADDED, vm_name(1));
+}
+
 static void test_drops_what_cannot_be_written(void **state) {
     struct fixture *fixture = *state;
     outbox_restart(fixture->outbox, 10);
-    outbox_event(fixture->outbox, MSG_EVENT_VM_ADDED, "no uuid", 1000);
+    add_event(fixture, MSG_EVENT_VM_ADDED, "no uuid");
     put(fixture, 1, 1);
     assert_int_equal(next_kind(fixture), MSG_SNAPSHOT);
     outbox_sent(fixture->outbox);
@@ -231,7 +265,8 @@ int main(void) {
         TEST(test_says_nothing_without_credit),      TEST(test_sends_snapshot_events_snapshot_predictions),
         TEST(test_keeps_one_newest_prediction_a_vm), TEST(test_one_replaced_between_giving_and_sending_still_waits),
         TEST(test_starts_over_with_everything),      TEST(test_batches_and_forgets),
-        TEST(test_keeps_the_newest_events),          TEST(test_drops_what_cannot_be_written),
+        TEST(test_keeps_the_newest_events),          TEST(test_an_event_keeps_what_was_observed),
+        TEST(test_drops_what_cannot_be_written),
     };
 #undef TEST
     return cmocka_run_group_tests(tests, NULL, NULL);
