@@ -76,7 +76,13 @@ static struct hold *find_hold(struct sampler *sampler, const char *uuid) {
     return NULL;
 }
 
+static void tell_source(struct sampler *sampler, const char *uuid, bool is_held) {
+    if (sampler->ops->set_held != NULL)
+        sampler->ops->set_held(sampler->source, uuid, is_held);
+}
+
 static void drop_hold(struct sampler *sampler, struct hold *hold) {
+    tell_source(sampler, hold->uuid, false);
     *hold = sampler->holds[--sampler->n_holds];
     sampler->holds_full = false;
 }
@@ -310,6 +316,7 @@ bool sampler_hold(struct sampler *sampler, const char *vm, uint64_t for_ms) {
         hold = &sampler->holds[sampler->n_holds++];
         *hold = (struct hold){.until_ms = 0};
         memcpy(hold->uuid, vm, strnlen(vm, MSG_UUID_BYTES - 1));
+        tell_source(sampler, hold->uuid, true);
     }
     hold->until_ms = now_ms(sampler) + (double)for_ms;
     return true;

@@ -52,8 +52,9 @@ void sampler_set_vms(struct sampler *sampler, const struct source_vm *vms, size_
 void sampler_burst_done(struct sampler *sampler, const char *vm, const struct dirty_curve *curve,
                         const struct dc_error *err);
 
-/* Ends a running burst of `vm` and begins none until release, or for `for_ms`. VMs that are not (yet) here may be
- * held too. False where SAMPLER_MAX_HOLDS stand: then nothing at all is sampled until some end. */
+/* Ends a running burst of `vm` before it returns, and so before any STATUS counts the HOLD, and begins none until
+ * release, or for `for_ms`; the source is told. VMs that are not (yet) here may be held too. False where
+ * SAMPLER_MAX_HOLDS stand: then nothing at all is sampled until some end. */
 bool sampler_hold(struct sampler *sampler, const char *vm, uint64_t for_ms);
 void sampler_release(struct sampler *sampler, const char *vm);
 

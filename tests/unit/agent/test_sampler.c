@@ -21,6 +21,8 @@ struct source {
     bool runs[MAX_VMS];
     size_t n_running, most_running;
     enum dc_status answer;
+    int n_asked;
+    char told[64]; /* of holds: "+x" and "-x" */
     double windows_s[SAMPLER_WINDOWS];
 };
 
@@ -42,6 +44,7 @@ static size_t index_of(const char *vm) {
 
 static enum dc_status begin(struct source *source, const char *vm, const double *windows_s, size_t n_windows,
                             struct dc_error *err) {
+    source->n_asked++;
     if (source->answer != DC_OK)
         return error_set(err, source->answer, "not this one");
     assert_int_equal(n_windows, SAMPLER_WINDOWS);
@@ -61,7 +64,18 @@ static void cancel(struct source *source, const char *vm) {
     source->n_running--;
 }
 
-static const struct source_ops fake_ops = {.name = "fake", .begin_burst = begin, .cancel_burst = cancel};
+/* What the source is told must come after it let go of the VM. */
+static void set_held(struct source *source, const char *vm, bool is_held) {
+    assert_false(source->runs[index_of(vm) % MAX_VMS]);
+    const size_t n = strlen(source->told);
+    if (n + 3 < sizeof(source->told)) {
+        source->told[n] = is_held ? '+' : '-';
+        source->told[n + 1] = vm[0];
+    }
+}
+
+static const struct source_ops fake_ops = {
+    .name = "fake", .begin_burst = begin, .cancel_burst = cancel, .set_held = set_held};
 
 static void on_burst(void *context, const char *vm, int64_t at_unix_ms, const struct dirty_curve *curve) {
     struct fixture *fixture = context;
@@ -208,6 +222,7 @@ static void test_hold_ends_a_burst_and_release_resumes(void **state) {
     run_for(fixture, 50);
     assert_int_equal(fixture->source.n_begun[0], 2);
     assert_int_equal(sampler_stats(fixture->sampler).n_held, 0);
+    assert_string_equal(fixture->source.told, "+0-0");
 }
 
 static void test_hold_runs_out(void **state) {
@@ -219,6 +234,7 @@ static void test_hold_runs_out(void **state) {
     assert_int_equal(fixture->source.n_begun[0], 0);
     run_for(fixture, 120);
     assert_int_equal(fixture->source.n_begun[0], 1);
+    assert_string_equal(fixture->source.told, "+0-0");
 }
 
 static void test_too_many_holds_stop_all_sampling(void **state) {
@@ -257,7 +273,11 @@ static void test_never_asks_again_where_it_cannot_be(void **state) {
     run_for(fixture, 30);
     fixture->source.answer = DC_OK;
     run_for(fixture, 100);
+    sampler_set_vms(fixture->sampler, fixture->vms, 2); /* another came: that does not help the first */
+    run_for(fixture, 50);
     assert_int_equal(fixture->source.n_begun[0], 0);
+    assert_int_equal(fixture->source.n_begun[1], 1);
+    assert_int_equal(fixture->source.n_asked, 2);
 }
 
 static void test_vms_come_and_go(void **state) {
