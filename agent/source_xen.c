@@ -1,14 +1,15 @@
 /*
  * The Xen source, a module: the domains of this dom0 and their dirty pages, by
  * libxenctrl and libxenstore. The only file that includes them. What a burst
- * does, and when it keeps its hands off, stands in xen_burst.c.
+ * does, and when it keeps its hands off, stands in xen_burst.c; how migrations
+ * are seen in xen_watch.c and xen_migrations.c.
  */
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "agent/source.h"
 #include "agent/xen_burst.h"
-#include "agent/xen_signs.h"
+#include "agent/xen_domains.h"
+#include "agent/xen_watch.h"
 #include "base/log.h"
-#include "base/vec.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -19,39 +20,25 @@
 #include <xenctrl.h>
 #include <xenstore.h>
 
-enum { DOMAINS_A_CALL = 256, UUID_BYTES = XEN_BURST_UUID_BYTES, REFRESH_MS = 5000 };
-
-struct domain {
-    uint32_t domid;
-    uint64_t cpu_time_ns, cpu_read_ns; /* the use of processors is their difference from one reading to the next */
-    char uuid[UUID_BYTES];
-    char *name; /* heap */
-};
+enum { DOMAINS_A_CALL = 256, REFRESH_MS = 5000 };
 
 struct source {
     uv_loop_t *loop;
-    struct source_config config;
     struct source_events events;
+    struct xen_vm_defaults defaults;
     xc_interface *xc;
     struct xs_handle *xs;
-    uv_poll_t watch;
+    uv_poll_t xenstore;
     uv_timer_t refresh;
-    int n_open; /* handles whose close callback has not come */
+    int n_open; /* handles and parts whose close callback has not come */
     struct fleet_host host;
     char *host_name;
-    struct domain *domains;
-    struct source_vm *vms; /* beside domains; their texts are the domains' */
-    size_t n_domains, domains_capacity, vms_capacity;
+    struct xen_domains domains; /* as of the last refresh */
+    struct source_vm *vms;      /* their texts are the domains' */
+    size_t n_vms;
     struct xen_bursts *bursts;
+    struct xen_watch *watch;
 };
-
-static struct domain *find_domain(struct source *source, const char *uuid) {
-    for (size_t i = 0; i < source->n_domains; i++) {
-        if (strcmp(source->domains[i].uuid, uuid) == 0)
-            return &source->domains[i];
-    }
-    return NULL;
-}
 
 /* --- hypercalls of a burst --- */
 
@@ -115,9 +102,11 @@ static int peek(void *context, uint32_t domid, double *pages_out) {
 
 static enum dc_status xen_begin_burst(struct source *source, const char *vm, const double *windows_s, size_t n_windows,
                                       struct dc_error *err) {
-    const struct domain *domain = find_domain(source, vm);
+    const struct xen_domain *domain = xen_domains_of_vm(&source->domains, vm);
     if (domain == NULL)
         return error_set(err, DC_ENOTFOUND, "no such domain");
+    if (xen_domains_migrates(&source->domains, domain))
+        return error_set(err, DC_EBUSY, "it migrates");
     if (check_runs(source, domain->domid) != 0)
         return error_set(err, DC_EBUSY, "it does not run");
     return xen_bursts_begin(source->bursts, domain->domid, domain->uuid, domain->name, windows_s, n_windows, err);
@@ -125,6 +114,10 @@ static enum dc_status xen_begin_burst(struct source *source, const char *vm, con
 
 static void xen_cancel_burst(struct source *source, const char *vm) {
     xen_bursts_cancel(source->bursts, vm);
+}
+
+static void xen_set_held(struct source *source, const char *vm, bool is_held) {
+    xen_watch_hold(source->watch, vm, is_held);
 }
 
 /* --- the list of domains --- */
@@ -136,71 +129,49 @@ static char *read_name(struct source *source, uint32_t domid) {
     return xs_read(source->xs, XBT_NULL, path, &n_bytes);
 }
 
-static void format_uuid(const xen_domain_handle_t handle, char uuid_out[UUID_BYTES]) {
+static void format_uuid(const xen_domain_handle_t handle, char uuid_out[XEN_DOMAIN_UUID_BYTES]) {
     char *end = uuid_out;
     for (size_t i = 0; i < sizeof(xen_domain_handle_t); i++)
         end += sprintf(end, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", (unsigned)handle[i]);
 }
 
-/* A domain suspended by the end of its migration or save is still here. */
-static bool is_suspended(const xc_domaininfo_t *info) {
-    return (info->flags & XEN_DOMINF_shutdown) != 0 &&
-           ((info->flags >> XEN_DOMINF_shutdownshift) & XEN_DOMINF_shutdownmask) == SHUTDOWN_suspend;
-}
-
-/* Without an online processor it is still being built, or being received, and its memory is not all there yet. */
-static bool is_here(const xc_domaininfo_t *info) {
-    return info->nr_online_vcpus > 0 && (info->flags & XEN_DOMINF_dying) == 0 &&
-           ((info->flags & XEN_DOMINF_shutdown) == 0 || is_suspended(info));
-}
-
-static void fill_vm(struct source *source, const xc_domaininfo_t *info, const struct domain *before,
-                    struct domain *domain, struct source_vm *vm) {
-    *vm = (struct source_vm){.zero_pages = 0};
-    struct fleet_vm *facts = &vm->facts;
-    facts->uuid = domain->uuid;
-    facts->name = domain->name;
-    facts->state = (info->flags & XEN_DOMINF_paused) != 0 ? FLEET_VM_PAUSED : FLEET_VM_RUNNING;
-    if (xen_signs_in_name(domain->name) || is_suspended(info))
-        facts->state = FLEET_VM_MIGRATING;
-    facts->memory_bytes = (double)info->tot_pages * XC_PAGE_SIZE;
-    facts->vcpus = info->nr_online_vcpus;
-    if (before != NULL && domain->cpu_read_ns > before->cpu_read_ns && domain->cpu_time_ns >= before->cpu_time_ns)
-        facts->cpu_cores_used =
-            (double)(domain->cpu_time_ns - before->cpu_time_ns) / (double)(domain->cpu_read_ns - before->cpu_read_ns);
-    facts->downtime_budget_ms = FLEET_UNSET;
+/* A round trip to xenstore and a hypercall: only where the list is made anew. */
+static void read_slow_facts(struct source *source, struct xen_domain *domain) {
+    domain->name = read_name(source, domain->domid);
     xen_pfn_t highest = 0;
-    struct dc_error err = DC_ERROR_NONE;
-    facts->has_policy = stop_policy_init(&facts->policy, "xen-v2", &err) == DC_OK;
     if (xc_domain_maximum_gpfn(source->xc, domain->domid, &highest) == 0)
-        facts->policy.gfn_count = (double)highest + 1;
-    facts->has_overhead = true;
-    facts->overhead = source->config.overhead;
+        domain->gfn_count = (double)highest + 1;
 }
 
-/* One domain at the end of the new lists. A domain without a name is not there yet: it comes with the next refresh. */
-static bool add_domain(struct source *source, const xc_domaininfo_t *info, struct source *lists) {
-    if (!is_here(info))
-        return true;
-    char *name = read_name(source, info->domain);
-    if (name == NULL)
-        return true;
-    const size_t n = lists->n_domains;
-    if (!vec_reserve((void **)&lists->domains, &lists->domains_capacity, n + 1, sizeof(*lists->domains)) ||
-        !vec_reserve((void **)&lists->vms, &lists->vms_capacity, n + 1, sizeof(*lists->vms))) {
-        free(name);
-        return false;
-    }
-    struct domain *domain = &lists->domains[lists->n_domains++];
-    *domain =
-        (struct domain){.domid = info->domain, .cpu_time_ns = info->cpu_time, .cpu_read_ns = uv_hrtime(), .name = name};
-    format_uuid(info->handle, domain->uuid);
-    fill_vm(source, info, find_domain(source, domain->uuid), domain, &lists->vms[n]);
-    return true;
+static void copy_slow_facts(struct source *source, const struct xen_domain *known, struct xen_domain *domain) {
+    domain->name = known->name != NULL ? strdup(known->name) : read_name(source, domain->domid);
+    domain->gfn_count = known->gfn_count;
 }
 
-/* All domains but dom0, DOMAINS_A_CALL at a time. */
-static bool list_domains(struct source *source, struct source *lists) {
+static bool add_domain(struct source *source, const xc_domaininfo_t *info, bool is_anew, struct xen_domains *domains) {
+    const unsigned reason = (info->flags >> XEN_DOMINF_shutdownshift) & XEN_DOMINF_shutdownmask;
+    struct xen_domain domain = {
+        .domid = info->domain,
+        .is_paused = (info->flags & XEN_DOMINF_paused) != 0,
+        .is_dying = (info->flags & XEN_DOMINF_dying) != 0,
+        .is_shutdown = (info->flags & XEN_DOMINF_shutdown) != 0,
+        .n_online_vcpus = info->nr_online_vcpus,
+        .memory_bytes = (double)info->tot_pages * XC_PAGE_SIZE,
+        .cpu_time_ns = info->cpu_time,
+        .cpu_read_ns = uv_hrtime(),
+    };
+    domain.is_suspended = domain.is_shutdown && reason == SHUTDOWN_suspend;
+    format_uuid(info->handle, domain.uuid);
+    const struct xen_domain *known = is_anew ? NULL : xen_domains_at(&source->domains, domain.domid, domain.uuid);
+    if (known != NULL)
+        copy_slow_facts(source, known, &domain);
+    else
+        read_slow_facts(source, &domain);
+    return xen_domains_add(domains, &domain);
+}
+
+/* All domains but dom0, DOMAINS_A_CALL at a time. Unless `is_anew`, names are those of the last refresh. */
+static bool list_domains(struct source *source, bool is_anew, struct xen_domains *domains) {
     xc_domaininfo_t *infos = calloc(DOMAINS_A_CALL, sizeof(*infos));
     uint32_t first = 1;
     bool ok = infos != NULL;
@@ -208,34 +179,18 @@ static bool list_domains(struct source *source, struct source *lists) {
         n = xc_domain_getinfolist(source->xc, first, DOMAINS_A_CALL, infos);
         ok = n >= 0;
         for (int i = 0; ok && i < n; i++)
-            ok = add_domain(source, &infos[i], lists);
+            ok = add_domain(source, &infos[i], is_anew, domains);
         if (ok && n > 0)
             first = (uint32_t)infos[n - 1].domain + 1;
     }
-    for (size_t i = 0; i < lists->n_domains; i++)
-        lists->vms[i].facts.uuid = lists->domains[i].uuid; /* the array may have moved while it grew */
+    if (!ok)
+        log_warn("source xen: the domains cannot be listed: %s", strerror(errno));
     free(infos);
     return ok;
 }
 
-static bool are_same(const struct source *a, const struct source *b) {
-    if (a->n_domains != b->n_domains)
-        return false;
-    for (size_t i = 0; i < a->n_domains; i++) {
-        const struct fleet_vm *x = &a->vms[i].facts, *y = &b->vms[i].facts;
-        if (a->domains[i].domid != b->domains[i].domid || strcmp(x->uuid, y->uuid) != 0 ||
-            strcmp(x->name, y->name) != 0 || x->state != y->state || x->memory_bytes != y->memory_bytes ||
-            x->vcpus != y->vcpus || x->policy.gfn_count != y->policy.gfn_count)
-            return false;
-    }
-    return true;
-}
-
-static void free_lists(struct source *lists) {
-    for (size_t i = 0; i < lists->n_domains; i++)
-        free(lists->domains[i].name);
-    free(lists->domains);
-    free(lists->vms);
+static bool list_for_watch(void *context, struct xen_domains *domains_out) {
+    return list_domains(context, false, domains_out);
 }
 
 /* The host as Xen counts it: what neither guests nor free memory are is reserved (dom0, Xen itself). */
@@ -244,53 +199,46 @@ static void refresh_host(struct source *source) {
     if (xc_physinfo(source->xc, &info) != 0)
         return;
     double guests_bytes = 0;
-    for (size_t i = 0; i < source->n_domains; i++)
-        guests_bytes += source->vms[i].facts.memory_bytes;
+    for (size_t i = 0; i < source->domains.n; i++)
+        guests_bytes += source->domains.items[i].memory_bytes;
     source->host.cpus = info.nr_cpus;
     source->host.memory_bytes = (double)info.total_pages * XC_PAGE_SIZE;
     const double reserved_bytes = (double)(info.total_pages - info.free_pages) * XC_PAGE_SIZE - guests_bytes;
     source->host.reserved_memory_bytes = reserved_bytes > 0 ? reserved_bytes : 0;
 }
 
-static bool is_listed(void *context, uint32_t domid, const char *uuid) {
-    const struct source *source = context;
-    for (size_t i = 0; i < source->n_domains; i++) { /* two of one uuid while it migrates within this host */
-        if (source->domains[i].domid == domid && strcmp(source->domains[i].uuid, uuid) == 0)
-            return true;
-    }
-    return false;
-}
-
 /* Reads all anew; true when something but the use of processors changed. */
 static bool refresh_domains(struct source *source) {
-    struct source lists = {.n_domains = 0}; /* only its lists */
-    if (!list_domains(source, &lists)) {
-        log_warn("source xen: the domains cannot be listed: %s", strerror(errno));
-        free_lists(&lists);
+    struct xen_domains domains = {.n = 0};
+    struct source_vm *vms = NULL;
+    size_t n_vms = 0;
+    if (!list_domains(source, true, &domains) ||
+        !xen_domains_vms(&domains, &source->domains, &source->defaults, &vms, &n_vms)) {
+        xen_domains_dispose(&domains);
         return false;
     }
-    const bool changed = !are_same(source, &lists);
-    free_lists(source);
-    source->domains = lists.domains;
-    source->vms = lists.vms;
-    source->n_domains = lists.n_domains;
-    source->domains_capacity = lists.domains_capacity;
-    source->vms_capacity = lists.vms_capacity;
+    const bool changed = !xen_domains_same_vms(source->vms, source->n_vms, vms, n_vms);
+    xen_domains_dispose(&source->domains);
+    free(source->vms);
+    source->domains = domains;
+    source->vms = vms;
+    source->n_vms = n_vms;
     refresh_host(source);
-    xen_bursts_drop_marks(source->bursts, is_listed, source);
     return changed;
 }
 
 static void refresh_and_tell(struct source *source) {
     if (refresh_domains(source))
         source->events.vms_changed(source->events.context);
+    xen_bursts_drop_marks(source->bursts, &source->domains);
+    xen_watch_look(source->watch, &source->domains);
 }
 
 static void on_refresh(uv_timer_t *timer) {
     refresh_and_tell(timer->data);
 }
 
-static void on_watch(uv_poll_t *poll, int status, int events) {
+static void on_xenstore(uv_poll_t *poll, int status, int events) {
     struct source *source = poll->data;
     (void)status;
     (void)events;
@@ -304,7 +252,8 @@ static void on_watch(uv_poll_t *poll, int status, int events) {
 static void release(struct source *source) {
     if (--source->n_open > 0)
         return;
-    free_lists(source);
+    xen_domains_dispose(&source->domains);
+    free(source->vms);
     free(source->host_name);
     if (source->xs != NULL)
         xs_close(source->xs);
@@ -313,7 +262,7 @@ static void release(struct source *source) {
     free(source);
 }
 
-static void on_bursts_closed(void *context) {
+static void on_part_closed(void *context) {
     release(context);
 }
 
@@ -324,14 +273,22 @@ static void on_handle_closed(uv_handle_t *handle) {
 static void xen_close(struct source *source) {
     if (source->bursts != NULL)
         xen_bursts_close(source->bursts);
-    (void)uv_poll_stop(&source->watch);
-    uv_close((uv_handle_t *)&source->watch, on_handle_closed);
+    if (source->watch != NULL)
+        xen_watch_close(source->watch);
+    (void)uv_poll_stop(&source->xenstore);
+    uv_close((uv_handle_t *)&source->xenstore, on_handle_closed);
     uv_close((uv_handle_t *)&source->refresh, on_handle_closed);
 }
 
 static void on_burst_done(void *context, const char *vm, const struct dirty_curve *curve, const struct dc_error *err) {
     struct source *source = context;
     source->events.burst_done(source->events.context, vm, curve, err);
+}
+
+static void on_migration(void *context, const struct source_migration *migration) {
+    struct source *source = context;
+    if (source->events.migration != NULL)
+        source->events.migration(source->events.context, migration);
 }
 
 static enum dc_status connect_to_xen(struct source *source, struct dc_error *err) {
@@ -348,9 +305,41 @@ static enum dc_status connect_to_xen(struct source *source, struct dc_error *err
     return DC_OK;
 }
 
-static enum dc_status xen_open(uv_loop_t *loop, const struct source_config *config, const struct source_events *events,
-                               struct source **source_out, struct dc_error *err) {
-    *source_out = NULL;
+/* The parts without hypercalls of their own. */
+static enum dc_status open_parts(struct source *source, const struct source_config *config, struct dc_error *err) {
+    const struct xen_burst_config bursts = {
+        .state_dir = config->state_dir,
+        .proc_dir = "/proc",
+        .calls = {source, log_dirty_on, log_dirty_off, clean, peek},
+        .context = source,
+        .done = on_burst_done,
+        .closed = on_part_closed,
+    };
+    const struct xen_watch_config watch = {
+        .host = source->host_name,
+        .proc_dir = "/proc",
+        .context = source,
+        .list = list_for_watch,
+        .migration = on_migration,
+        .closed = on_part_closed,
+    };
+    enum dc_status rc = xen_bursts_open(source->loop, &bursts, &source->bursts, err);
+    if (rc != DC_OK)
+        return rc;
+    source->n_open++;
+    rc = xen_watch_open(source->loop, &watch, &source->watch, err);
+    if (rc == DC_OK)
+        source->n_open++;
+    return rc;
+}
+
+static enum dc_status make_source(uv_loop_t *loop, const struct source_config *config,
+                                  const struct source_events *events, struct source **source_out,
+                                  struct dc_error *err) {
+    struct xen_vm_defaults defaults = {.overhead = config->overhead};
+    const enum dc_status rc = stop_policy_init(&defaults.policy, config->xen_policy, err);
+    if (rc != DC_OK)
+        return error_prefix(err, "source xen: xen_policy");
     struct source *source = calloc(1, sizeof(*source));
     char *host_name = strdup(config->host);
     if (source == NULL || host_name == NULL) {
@@ -358,37 +347,41 @@ static enum dc_status xen_open(uv_loop_t *loop, const struct source_config *conf
         free(host_name);
         return error_set_nomem(err);
     }
-    *source = (struct source){.loop = loop, .config = *config, .events = *events, .host_name = host_name, .n_open = 1};
+    *source =
+        (struct source){.loop = loop, .events = *events, .defaults = defaults, .host_name = host_name, .n_open = 1};
     source->host.name = host_name;
     source->host.state = FLEET_HOST_ON;
-    enum dc_status rc = connect_to_xen(source, err);
-    const struct xen_burst_config bursts = {
-        .state_dir = config->state_dir,
-        .proc_dir = "/proc",
-        .calls = {source, log_dirty_on, log_dirty_off, clean, peek},
-        .context = source,
-        .done = on_burst_done,
-        .closed = on_bursts_closed,
-    };
-    if (rc == DC_OK && uv_poll_init(loop, &source->watch, xs_fileno(source->xs)) != 0)
+    *source_out = source;
+    return DC_OK;
+}
+
+static enum dc_status xen_open(uv_loop_t *loop, const struct source_config *config, const struct source_events *events,
+                               struct source **source_out, struct dc_error *err) {
+    struct source *source = NULL;
+    *source_out = NULL;
+    enum dc_status rc = make_source(loop, config, events, &source, err);
+    if (rc != DC_OK)
+        return rc;
+    rc = connect_to_xen(source, err);
+    if (rc == DC_OK && uv_poll_init(loop, &source->xenstore, xs_fileno(source->xs)) != 0)
         rc = error_set(err, DC_EINTERNAL, "source xen: xenstore cannot be watched");
     if (rc != DC_OK) {
         release(source);
         return rc;
     }
     (void)uv_timer_init(loop, &source->refresh); /* cannot fail */
-    source->watch.data = source;
+    source->xenstore.data = source;
     source->refresh.data = source;
     source->n_open = 2;
-    rc = xen_bursts_open(loop, &bursts, &source->bursts, err);
+    rc = open_parts(source, config, err);
     if (rc != DC_OK) {
         xen_close(source);
         return rc;
     }
-    source->n_open++;
     (void)refresh_domains(source);
-    (void)uv_poll_start(&source->watch, UV_READABLE, on_watch);
-    (void)uv_timer_start(&source->refresh, on_refresh, REFRESH_MS, REFRESH_MS);
+    xen_bursts_recover(source->bursts, &source->domains);
+    (void)uv_poll_start(&source->xenstore, UV_READABLE, on_xenstore);
+    (void)uv_timer_start(&source->refresh, on_refresh, 0, REFRESH_MS); /* at once: the first look for migrations */
     *source_out = source;
     return DC_OK;
 }
@@ -398,7 +391,7 @@ static const struct fleet_host *xen_host(struct source *source) {
 }
 
 static const struct source_vm *xen_vms(struct source *source, size_t *n_vms_out) {
-    *n_vms_out = source->n_domains;
+    *n_vms_out = source->n_vms;
     return source->vms;
 }
 
@@ -410,6 +403,7 @@ static const struct source_ops xen_ops = {
     .vms = xen_vms,
     .begin_burst = xen_begin_burst,
     .cancel_burst = xen_cancel_burst,
+    .set_held = xen_set_held,
 };
 
 extern const struct source_module_info decamp_source_module;

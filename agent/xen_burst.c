@@ -2,19 +2,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "agent/xen_burst.h"
 
+#include "agent/xen_marks.h"
 #include "agent/xen_signs.h"
 #include "base/log.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-enum { PATH_BYTES = 4096 };
 
 struct burst {
     struct xen_bursts *bursts;
@@ -32,64 +27,17 @@ struct burst {
 struct xen_bursts {
     uv_loop_t *loop;
     struct xen_burst_config config;
+    struct xen_marks marks;
     struct burst *running;
     uv_timer_t anchor; /* never started: its close callback comes when all is asked to close */
     int n_open;        /* handles whose close callback has not come */
 };
-
-/* --- the mark of a log-dirty mode that is ours --- */
-
-static void mark_path(const struct xen_bursts *bursts, uint32_t domid, const char *uuid, char path_out[PATH_BYTES]) {
-    (void)snprintf(path_out, PATH_BYTES, "%s/log-dirty-%u-%s", bursts->config.state_dir, (unsigned)domid, uuid);
-}
-
-static enum dc_status set_mark(const struct xen_bursts *bursts, uint32_t domid, const char *uuid,
-                               struct dc_error *err) {
-    char path[PATH_BYTES];
-    mark_path(bursts, domid, uuid, path);
-    const int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return error_set_errno(err, errno, "%s", path);
-    (void)close(fd);
-    return DC_OK;
-}
-
-static bool has_mark(const struct xen_bursts *bursts, uint32_t domid, const char *uuid) {
-    char path[PATH_BYTES];
-    mark_path(bursts, domid, uuid, path);
-    return access(path, F_OK) == 0;
-}
-
-static void clear_mark(const struct xen_bursts *bursts, uint32_t domid, const char *uuid) {
-    char path[PATH_BYTES];
-    mark_path(bursts, domid, uuid, path);
-    if (unlink(path) != 0 && errno != ENOENT)
-        log_warn("source xen: %s: %s", path, strerror(errno));
-}
 
 static bool in_burst(const struct xen_bursts *bursts, const char *uuid) {
     const struct burst *burst = bursts->running;
     while (burst != NULL && strcmp(burst->uuid, uuid) != 0)
         burst = burst->next;
     return burst != NULL;
-}
-
-void xen_bursts_drop_marks(struct xen_bursts *bursts, bool (*is_here)(void *context, uint32_t domid, const char *uuid),
-                           void *context) {
-    static const char prefix[] = "log-dirty-";
-    const size_t n_prefix = sizeof(prefix) - 1;
-    DIR *dir = opendir(bursts->config.state_dir);
-    if (dir == NULL)
-        return;
-    for (const struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
-        if (strncmp(entry->d_name, prefix, n_prefix) != 0)
-            continue;
-        char *dash = NULL;
-        const uint32_t domid = (uint32_t)strtoul(entry->d_name + n_prefix, &dash, 10);
-        if (*dash == '-' && !in_burst(bursts, dash + 1) && !is_here(context, domid, dash + 1))
-            clear_mark(bursts, domid, dash + 1);
-    }
-    (void)closedir(dir);
 }
 
 /* --- log-dirty of one domain --- */
@@ -99,14 +47,14 @@ static void let_go(struct xen_bursts *bursts, uint32_t domid, const char *uuid) 
     if (r != 0 && r != ESRCH)
         log_warn("source xen: %s: log-dirty cannot be turned off: %s", uuid, strerror(r));
     else
-        clear_mark(bursts, domid, uuid);
+        xen_marks_clear(&bursts->marks, domid, uuid);
 }
 
 /* Turns log-dirty on, taking back what an earlier run of the agent left on. */
 static enum dc_status take(struct xen_bursts *bursts, uint32_t domid, const char *uuid, struct dc_error *err) {
     const struct xen_burst_calls *calls = &bursts->config.calls;
-    const bool was_ours = has_mark(bursts, domid, uuid);
-    enum dc_status rc = set_mark(bursts, domid, uuid, err);
+    const bool was_ours = xen_marks_has(&bursts->marks, domid, uuid);
+    enum dc_status rc = xen_marks_set(&bursts->marks, domid, uuid, err);
     if (rc != DC_OK)
         return rc;
     int r = calls->log_dirty_on(calls->context, domid);
@@ -116,12 +64,58 @@ static enum dc_status take(struct xen_bursts *bursts, uint32_t domid, const char
     }
     if (r == 0)
         return DC_OK;
-    clear_mark(bursts, domid, uuid);
+    xen_marks_clear(&bursts->marks, domid, uuid);
     if (r == EINVAL)
         return error_set(err, DC_EBUSY, "log-dirty is on already: it may be migrating");
     if (r == EOPNOTSUPP)
-        return error_set(err, DC_EUNSUPPORTED, "this kind of domain has no log-dirty mode");
+        return error_set(err, DC_EUNSUPPORTED,
+                         "Xen has no log-dirty mode for it (a PV domain, where Xen is built without shadow paging): "
+                         "it cannot be migrated live either");
+    if (r == ESRCH)
+        return error_set(err, DC_ENOTFOUND, "it is gone");
     return error_set_errno(err, r, "log-dirty cannot be turned on");
+}
+
+/* --- what an earlier run left --- */
+
+struct sweep {
+    struct xen_bursts *bursts;
+    const struct xen_domains *domains;
+};
+
+static void drop_mark(void *context, uint32_t domid, const char *uuid) {
+    const struct sweep *sweep = context;
+    if (!in_burst(sweep->bursts, uuid) && xen_domains_at(sweep->domains, domid, uuid) == NULL)
+        xen_marks_clear(&sweep->bursts->marks, domid, uuid);
+}
+
+void xen_bursts_drop_marks(struct xen_bursts *bursts, const struct xen_domains *domains) {
+    struct sweep sweep = {bursts, domains};
+    xen_marks_each(&bursts->marks, drop_mark, &sweep);
+}
+
+/* Ours goes off; with a sign of a migration it stays on, for that. */
+static void recover(void *context, uint32_t domid, const char *uuid) {
+    const struct sweep *sweep = context;
+    struct xen_bursts *bursts = sweep->bursts;
+    const struct xen_domain *domain = xen_domains_at(sweep->domains, domid, uuid);
+    if (domain == NULL || !xen_marks_has(&bursts->marks, domid, uuid)) { /* of an earlier boot: nothing is left on */
+        xen_marks_clear(&bursts->marks, domid, uuid);
+        return;
+    }
+    const char *name = domain->name != NULL ? domain->name : "";
+    if (domain->is_dying || xen_domains_migrates(sweep->domains, domain) ||
+        xen_signs_in_processes(bursts->config.proc_dir, domid, name) != XEN_SIGNS_NONE) {
+        log_warn("source xen: %s (%s): an earlier run left log-dirty on, and a migration may use it now", uuid, name);
+        return;
+    }
+    log_info("source xen: %s (%s): an earlier run left log-dirty on: it goes off", uuid, name);
+    let_go(bursts, domid, uuid);
+}
+
+void xen_bursts_recover(struct xen_bursts *bursts, const struct xen_domains *domains) {
+    struct sweep sweep = {bursts, domains};
+    xen_marks_each(&bursts->marks, recover, &sweep);
 }
 
 /* --- bursts --- */
@@ -184,10 +178,12 @@ static enum dc_status measure(struct burst *burst, struct dc_error *err) {
     const int r = calls->peek(calls->context, burst->domid, &pages);
     if (r == EBUSY)
         return error_set(err, DC_EBUSY, "it is suspended or ends");
+    if (r == ESRCH)
+        return error_set(err, DC_ENOTFOUND, "it is gone");
     if (r != 0)
         return error_set_errno(err, r, "its counters cannot be read");
     if (burst->n_points > 0 && pages < burst->points[burst->n_points - 1].pages) {
-        clear_mark(burst->bursts, burst->domid, burst->uuid);
+        xen_marks_clear(&burst->bursts->marks, burst->domid, burst->uuid);
         return error_set(err, DC_EBUSY, "somebody else cleans its dirty pages");
     }
     const double window_s = (double)(uv_hrtime() - burst->began_ns) / 1e9;
@@ -248,6 +244,8 @@ enum dc_status xen_bursts_begin(struct xen_bursts *bursts, uint32_t domid, const
                                 const double *windows_s, size_t n_windows, struct dc_error *err) {
     if (n_windows == 0 || n_windows > XEN_BURST_WINDOWS)
         return error_set(err, DC_ERANGE, "%zu windows", n_windows);
+    if (domid == 0)
+        return error_set(err, DC_EUNSUPPORTED, "dom0 is never sampled");
     if (in_burst(bursts, uuid)) /* it was rebooted in the middle of one */
         return error_set(err, DC_EBUSY, "its last burst has not ended");
     if (xen_signs_in_name(name))
@@ -262,7 +260,9 @@ enum dc_status xen_bursts_begin(struct xen_bursts *bursts, uint32_t domid, const
     struct burst *burst = r == 0 ? new_burst(bursts, domid, uuid, name) : NULL;
     if (burst == NULL) {
         let_go(bursts, domid, uuid);
-        return r == 0 ? error_set_nomem(err) : error_set_errno(err, r, "its dirty pages cannot be read");
+        return r == 0       ? error_set_nomem(err)
+               : r == ESRCH ? error_set(err, DC_ENOTFOUND, "it is gone")
+                            : error_set_errno(err, r, "its dirty pages cannot be read");
     }
     memcpy(burst->windows_s, windows_s, n_windows * sizeof(*windows_s));
     burst->n_windows = n_windows;
@@ -287,6 +287,11 @@ enum dc_status xen_bursts_open(uv_loop_t *loop, const struct xen_burst_config *c
     if (bursts == NULL)
         return error_set_nomem(err);
     *bursts = (struct xen_bursts){.loop = loop, .config = *config, .n_open = 1};
+    const enum dc_status rc = xen_marks_init(&bursts->marks, config->state_dir, config->proc_dir, err);
+    if (rc != DC_OK) {
+        free(bursts);
+        return rc;
+    }
     (void)uv_timer_init(loop, &bursts->anchor); /* cannot fail */
     bursts->anchor.data = bursts;
     *bursts_out = bursts;

@@ -10,11 +10,12 @@
  *   log-dirty is left on (a migration that finds it on turns it off and on again);
  * - a counter that fell tells of a CLEAN that was not ours, a suspended domain of
  *   the end of a migration: hands off at once.
- * A mark in the state directory says which log-dirty is ours, across SIGKILL.
+ * A mark in the state directory (xen_marks.h) says which log-dirty is ours, across SIGKILL.
  */
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include "agent/xen_domains.h"
 #include "base/error.h"
 #include "model/dirty_profile.h"
 
@@ -23,11 +24,11 @@
 #include <stdint.h>
 #include <uv.h>
 
-enum { XEN_BURST_WINDOWS = 64, XEN_BURST_UUID_BYTES = 37 };
+enum { XEN_BURST_WINDOWS = 64, XEN_BURST_UUID_BYTES = XEN_DOMAIN_UUID_BYTES };
 
 struct xen_bursts;
 
-/* The hypercalls; each returns 0 or an errno. */
+/* The hypercalls; each returns 0 or an errno; ESRCH: the domain is gone. */
 struct xen_burst_calls {
     void *context;
     int (*log_dirty_on)(void *context, uint32_t domid);
@@ -53,7 +54,7 @@ DC_WARN_UNUSED enum dc_status xen_bursts_open(uv_loop_t *loop, const struct xen_
 /* Ends every burst and lets go of every domain; `closed` follows from the loop. */
 void xen_bursts_close(struct xen_bursts *bursts);
 
-/* DC_EBUSY: it may be migrating. DC_EUNSUPPORTED: this kind of domain cannot be sampled. */
+/* DC_EBUSY: it may be migrating. DC_EUNSUPPORTED: this kind of domain cannot be sampled. DC_ENOTFOUND: it is gone. */
 DC_WARN_UNUSED enum dc_status xen_bursts_begin(struct xen_bursts *bursts, uint32_t domid, const char *uuid,
                                                const char *name, const double *windows_s, size_t n_windows,
                                                struct dc_error *err);
@@ -61,6 +62,9 @@ DC_WARN_UNUSED enum dc_status xen_bursts_begin(struct xen_bursts *bursts, uint32
 /* Nothing when no burst of `uuid` runs. `done` is not called. */
 void xen_bursts_cancel(struct xen_bursts *bursts, const char *uuid);
 
-/* Drops the marks in the state directory of domains that are not here any more. */
-void xen_bursts_drop_marks(struct xen_bursts *bursts, bool (*is_here)(void *context, uint32_t domid, const char *uuid),
-                           void *context);
+/* Drops the marks in the state directory of domains that are not among `domains` any more. */
+void xen_bursts_drop_marks(struct xen_bursts *bursts, const struct xen_domains *domains);
+
+/* At the start: turns off what an earlier run of the agent left on since this host booted, where there is no sign of
+ * a migration. What has one is taken back by the next burst of that domain. */
+void xen_bursts_recover(struct xen_bursts *bursts, const struct xen_domains *domains);

@@ -34,6 +34,15 @@ static inline int scratch_write(const char *name, const char *text, size_t n_byt
     return fclose(file) == 0 && n == n_bytes ? 0 : -1;
 }
 
+/* The boot id of the made-up proc/ of this folder. */
+static inline int scratch_boot_id(const char *boot_id) {
+    static const char *const dirs[] = {"proc/sys", "proc/sys/kernel", "proc/sys/kernel/random"};
+    char path[SCRATCH_PATH_BYTES];
+    for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++)
+        (void)mkdir(scratch_path(dirs[i], path), 0700);
+    return scratch_write("proc/sys/kernel/random/boot_id", boot_id, strlen(boot_id));
+}
+
 static inline int scratch_remove_one(const char *path, const struct stat *info, int type, struct FTW *walk) {
     (void)info;
     (void)type;

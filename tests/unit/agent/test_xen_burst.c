@@ -15,6 +15,8 @@
 #define UUID "11111111-1111-1111-1111-111111111111"
 #define MARK "state/log-dirty-3-" UUID
 
+#define BOOT_ID "22222222-2222-2222-2222-222222222222"
+
 enum { DOMID = 3, N_WINDOWS = 4 };
 static const double windows_s[N_WINDOWS] = {0.01, 0.02, 0.04, 0.08};
 
@@ -24,7 +26,8 @@ struct fixture {
     char state_dir[SCRATCH_PATH_BYTES], proc_dir[SCRATCH_PATH_BYTES];
     char called[64]; /* one letter a call: E(nable) C(lean) P(eek) O(ff) */
     bool is_on;
-    int fail_on, fail_clean, fail_peek; /* an errno to answer */
+    int fail_on, fail_clean, fail_peek, fail_off; /* an errno to answer */
+    int gone_from;                                /* the n-th call and all after it answer ESRCH; 0: never */
     double pages;
     int fall_at_peek, sign_at_peek; /* n: at the n-th PEEK; 0: never */
     int n_peeks, n_done;
@@ -39,10 +42,15 @@ static void note(struct fixture *fixture, char call) {
     fixture->called[n] = call;
 }
 
+static bool is_gone(const struct fixture *fixture) {
+    return fixture->gone_from != 0 && strlen(fixture->called) >= (size_t)fixture->gone_from;
+}
+
 static void add_save_process(void) {
     char path[SCRATCH_PATH_BYTES];
     static const char cmdline[] = "libxl-save-helper\0--save-domain\0"
                                   "9\0"
+                                  "-1\0"
                                   "3";
     (void)mkdir(scratch_path("proc/77", path), 0700);
     assert_int_equal(scratch_write("proc/77/cmdline", cmdline, sizeof(cmdline)), 0);
@@ -58,6 +66,8 @@ static int log_dirty_on(void *context, uint32_t domid) {
     struct fixture *fixture = context;
     assert_int_equal(domid, DOMID);
     note(fixture, 'E');
+    if (is_gone(fixture))
+        return ESRCH;
     if (fixture->fail_on != 0)
         return fixture->fail_on;
     if (fixture->is_on)
@@ -70,6 +80,10 @@ static int log_dirty_off(void *context, uint32_t domid) {
     struct fixture *fixture = context;
     (void)domid;
     note(fixture, 'O');
+    if (is_gone(fixture))
+        return ESRCH;
+    if (fixture->fail_off != 0)
+        return fixture->fail_off;
     fixture->is_on = false;
     return 0;
 }
@@ -78,7 +92,7 @@ static int clean(void *context, uint32_t domid) {
     struct fixture *fixture = context;
     (void)domid;
     note(fixture, 'C');
-    return fixture->fail_clean;
+    return is_gone(fixture) ? ESRCH : fixture->fail_clean;
 }
 
 static int peek(void *context, uint32_t domid, double *pages_out) {
@@ -90,7 +104,7 @@ static int peek(void *context, uint32_t domid, double *pages_out) {
     *pages_out = fixture->pages;
     if (fixture->n_peeks == fixture->sign_at_peek)
         add_save_process();
-    return fixture->fail_peek;
+    return is_gone(fixture) ? ESRCH : fixture->fail_peek;
 }
 
 static void on_done(void *context, const char *uuid, const struct dirty_curve *curve, const struct dc_error *err) {
@@ -121,7 +135,8 @@ static int setup(void **state) {
     *state = fixture;
     log_set_hook(quiet, NULL);
     if (scratch_make() == NULL || mkdir(scratch_path("state", fixture->state_dir), 0700) != 0 ||
-        mkdir(scratch_path("proc", fixture->proc_dir), 0700) != 0 || uv_loop_init(&fixture->loop) != 0)
+        mkdir(scratch_path("proc", fixture->proc_dir), 0700) != 0 || scratch_boot_id(BOOT_ID) != 0 ||
+        uv_loop_init(&fixture->loop) != 0)
         return -1;
     const struct xen_burst_config config = {
         .state_dir = fixture->state_dir,
@@ -155,6 +170,19 @@ static enum dc_status begin(struct fixture *fixture, const char *name) {
     return xen_bursts_begin(fixture->bursts, DOMID, UUID, name, windows_s, N_WINDOWS, NULL);
 }
 
+static void add_mark(const char *boot_id) {
+    assert_int_equal(scratch_write(MARK, boot_id, strlen(boot_id)), 0);
+}
+
+/* As at a start where the domain is here (or not), suspended or not. */
+static void recover(struct fixture *fixture, const char *name, bool is_suspended, bool is_listed) {
+    struct xen_domain domain = {
+        .domid = DOMID, .uuid = UUID, .name = (char *)name, .n_online_vcpus = 1, .is_suspended = is_suspended};
+    const struct xen_domains domains = {.items = &domain, .n = is_listed};
+    memset(fixture->called, 0, sizeof(fixture->called));
+    xen_bursts_recover(fixture->bursts, &domains);
+}
+
 static void run(struct fixture *fixture) {
     (void)uv_run(&fixture->loop, UV_RUN_DEFAULT);
 }
@@ -185,11 +213,60 @@ static void test_somebody_elses_log_dirty_is_left_alone(void **state) {
 static void test_what_a_killed_agent_left_on_is_taken_back(void **state) {
     struct fixture *fixture = *state;
     fixture->is_on = true;
-    assert_int_equal(scratch_write(MARK, "", 0), 0);
+    add_mark(BOOT_ID);
     assert_int_equal(begin(fixture, "web1"), DC_OK);
     run(fixture);
     assert_string_equal(fixture->called, "EOECPPPPO");
     assert_false(has_mark());
+}
+
+static void test_a_mark_of_an_earlier_boot_is_not_believed(void **state) {
+    struct fixture *fixture = *state;
+    static const char *const others[] = {"33333333-3333-3333-3333-333333333333", ""};
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        fixture->is_on = true; /* somebody else's */
+        add_mark(others[i]);
+        assert_int_equal(begin(fixture, "web1"), DC_EBUSY);
+        assert_string_equal(fixture->called, "E");
+        assert_true(fixture->is_on);
+        assert_false(has_mark());
+        add_mark(others[i]);
+        recover(fixture, "web1", false, true);
+        assert_string_equal(fixture->called, "");
+        assert_false(has_mark());
+    }
+}
+
+static void test_a_start_turns_off_what_a_killed_agent_left_on(void **state) {
+    struct fixture *fixture = *state;
+    fixture->is_on = true;
+    add_mark(BOOT_ID);
+    recover(fixture, "web1", false, true);
+    assert_string_equal(fixture->called, "O");
+    assert_false(fixture->is_on);
+    assert_false(has_mark());
+    recover(fixture, "web1", false, true);
+    assert_string_equal(fixture->called, ""); /* once */
+    add_mark(BOOT_ID);
+    recover(fixture, "web1", false, false); /* it went meanwhile */
+    assert_string_equal(fixture->called, "");
+    assert_false(has_mark());
+}
+
+static void test_a_start_leaves_it_to_a_migration(void **state) {
+    struct fixture *fixture = *state;
+    fixture->is_on = true;
+    add_mark(BOOT_ID);
+    add_save_process();
+    recover(fixture, "web1", false, true);
+    end_save_process();
+    assert_string_equal(fixture->called, "");
+    recover(fixture, "web1--migratedaway", false, true);
+    assert_string_equal(fixture->called, "");
+    recover(fixture, "web1", true, true);
+    assert_string_equal(fixture->called, "");
+    assert_true(fixture->is_on);
+    assert_true(has_mark());
 }
 
 static void test_a_domain_in_migration_is_not_touched(void **state) {
@@ -246,26 +323,58 @@ static void test_one_burst_at_a_time(void **state) {
     assert_int_equal(fixture->n_done, 1);
 }
 
-static bool is_here(void *context, uint32_t domid, const char *uuid) {
-    assert_int_equal(domid, DOMID);
-    assert_string_equal(uuid, UUID);
-    return *(const bool *)context;
-}
-
 static void test_marks_of_domains_that_are_gone_are_dropped(void **state) {
     struct fixture *fixture = *state;
-    bool here = false;
+    struct xen_domain domain = {.domid = DOMID, .uuid = UUID};
+    const struct xen_domains here = {.items = &domain, .n = 1}, gone = {.n = 0};
     assert_int_equal(begin(fixture, "web1"), DC_OK);
-    xen_bursts_drop_marks(fixture->bursts, is_here, &here);
+    xen_bursts_drop_marks(fixture->bursts, &gone);
     assert_true(has_mark()); /* of a burst that runs */
     fixture->fail_peek = EBUSY;
     run(fixture);
-    here = true;
-    xen_bursts_drop_marks(fixture->bursts, is_here, &here);
+    xen_bursts_drop_marks(fixture->bursts, &here);
     assert_true(has_mark());
-    here = false;
-    xen_bursts_drop_marks(fixture->bursts, is_here, &here);
+    domain.domid++; /* it was rebooted */
+    xen_bursts_drop_marks(fixture->bursts, &here);
     assert_false(has_mark());
+}
+
+/* E C P P P P O: at each of them it may be gone. */
+static void test_a_domain_vanishes_at_every_step(void **state) {
+    struct fixture *fixture = *state;
+    static const char *const called[] = {"E", "ECO", "ECPO", "ECPPO", "ECPPPO", "ECPPPPO", "ECPPPPO"};
+    for (int at = 1; at <= 7; at++) {
+        fixture->gone_from = at;
+        fixture->n_done = fixture->n_peeks = 0;
+        fixture->is_on = false;
+        const enum dc_status rc = begin(fixture, "web1");
+        assert_int_equal(rc, at <= 2 ? DC_ENOTFOUND : DC_OK);
+        run(fixture);
+        assert_string_equal(fixture->called, called[at - 1]);
+        assert_int_equal(fixture->n_done, at <= 2 ? 0 : 1);
+        assert_int_equal(fixture->n_done == 1 && fixture->got_curve, at == 7);
+        assert_false(has_mark());
+    }
+}
+
+static void test_what_cannot_be_turned_off_stays_marked(void **state) {
+    struct fixture *fixture = *state;
+    fixture->fail_off = EAGAIN;
+    assert_int_equal(begin(fixture, "web1"), DC_OK);
+    run(fixture);
+    assert_true(fixture->got_curve);
+    assert_true(has_mark());
+    fixture->fail_off = 0;
+    recover(fixture, "web1", false, true);
+    assert_string_equal(fixture->called, "O");
+    assert_false(has_mark());
+}
+
+static void test_dom0_is_never_sampled(void **state) {
+    struct fixture *fixture = *state;
+    assert_int_equal(xen_bursts_begin(fixture->bursts, 0, UUID, "Domain-0", windows_s, N_WINDOWS, NULL),
+                     DC_EUNSUPPORTED);
+    assert_string_equal(fixture->called, "");
 }
 
 static void test_cancel_and_close_turn_it_off(void **state) {
@@ -296,7 +405,10 @@ static void test_failures_turn_it_off_again(void **state) {
 static void test_a_domain_without_log_dirty(void **state) {
     struct fixture *fixture = *state;
     fixture->fail_on = EOPNOTSUPP;
-    assert_int_equal(begin(fixture, "web1"), DC_EUNSUPPORTED);
+    struct dc_error err = DC_ERROR_NONE;
+    assert_int_equal(xen_bursts_begin(fixture->bursts, DOMID, UUID, "web1", windows_s, N_WINDOWS, &err),
+                     DC_EUNSUPPORTED);
+    assert_non_null(strstr(error_text(&err), "shadow"));
     assert_false(has_mark());
 }
 
@@ -306,6 +418,9 @@ int main(void) {
         TEST(test_a_burst),
         TEST(test_somebody_elses_log_dirty_is_left_alone),
         TEST(test_what_a_killed_agent_left_on_is_taken_back),
+        TEST(test_a_mark_of_an_earlier_boot_is_not_believed),
+        TEST(test_a_start_turns_off_what_a_killed_agent_left_on),
+        TEST(test_a_start_leaves_it_to_a_migration),
         TEST(test_a_domain_in_migration_is_not_touched),
         TEST(test_a_migration_that_begins_gets_log_dirty),
         TEST(test_a_counter_that_fell_means_hands_off),
@@ -315,6 +430,9 @@ int main(void) {
         TEST(test_cancel_and_close_turn_it_off),
         TEST(test_failures_turn_it_off_again),
         TEST(test_a_domain_without_log_dirty),
+        TEST(test_a_domain_vanishes_at_every_step),
+        TEST(test_what_cannot_be_turned_off_stays_marked),
+        TEST(test_dom0_is_never_sampled),
     };
 #undef TEST
     return cmocka_run_group_tests(tests, NULL, NULL);
