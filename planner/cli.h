@@ -26,7 +26,14 @@ enum cli_exit {
     CLI_EXIT_USAGE = 64,
 };
 
-enum cli_format { CLI_TABLE, CLI_WIDE, CLI_JSON };
+enum cli_format {
+    CLI_TABLE,
+    CLI_WIDE,
+    CLI_JSON,
+    CLI_JSONL, /* an object a line; predict only */
+};
+
+enum cli_curve { CLI_CURVE_NONE, CLI_CURVE_BANDWIDTH, CLI_CURVE_RATE };
 
 /* Which options a verb takes; one bit a group. */
 enum cli_group {
@@ -35,7 +42,7 @@ enum cli_group {
     CLI_OUT = 1 << 2,    /* --out */
     CLI_LIMITS = 1 << 3, /* --deadline, --max-downtime, --exclude, --max-parallel, --time-limit, --seed */
     CLI_MOVES = 1 << 4,
-    CLI_PREDICT = 1 << 5, /* --bandwidth, --from-prediction */
+    CLI_PREDICT = 1 << 5, /* --bandwidth, --from-prediction, --max-downtime and struct cli_predict's */
     CLI_DIR = 1 << 6,
     CLI_AGENT = 1 << 7,
 };
@@ -43,6 +50,17 @@ enum cli_group {
 struct cli_names {
     size_t n, capacity;
     const char **items; /* lent by argv */
+};
+
+/* What `decamp predict VM` is asked beyond its grid. */
+struct cli_predict {
+    bool models;
+    bool when;
+    bool guarantee;
+    enum cli_curve curve;
+    double sla_frac; /* 0: not given */
+    bool all_policies;
+    struct cli_names policies;
 };
 
 /* What the options said; strings are lent by argv. */
@@ -62,6 +80,7 @@ struct cli {
     size_t n_bandwidths, bandwidths_capacity;
     double *bandwidths_bytes_per_s;
     bool from_prediction;
+    struct cli_predict predict;
     bool quiet;
     bool verbose;
     struct cli_names arguments; /* after the verb */

@@ -4,6 +4,8 @@
 
 #include "base/units.h"
 #include "base/vec.h"
+#include "model/sla.h"
+#include "model/stop_policy.h"
 #include "planner/goal.h"
 
 #include <argp.h>
@@ -14,6 +16,8 @@
 #include <string.h>
 
 static const char default_socket_path[] = "/run/decamp/planner.sock";
+
+static const double MOST_BYTES_PER_S = 125e12; /* 1000 Tbit/s: beyond any link, and sums stay exact */
 
 enum option_key {
     KEY_OUTPUT = 'o',
@@ -31,6 +35,12 @@ enum option_key {
     KEY_MOVES,
     KEY_BANDWIDTH,
     KEY_FROM_PREDICTION,
+    KEY_MODELS,
+    KEY_POLICY,
+    KEY_WHEN,
+    KEY_CURVE,
+    KEY_SLA,
+    KEY_GUARANTEE,
     KEY_DIR,
     KEY_AGENT,
 };
@@ -54,9 +64,21 @@ static const struct {
     {CLI_PREDICT,
      {"from-prediction", KEY_FROM_PREDICTION, NULL, 0, "Use what the agent published even where there is a profile",
       2}},
+    {CLI_PREDICT, {"models", KEY_MODELS, NULL, 0, "Compare AVG (a constant rate) with HIST (the history replayed)", 2}},
+    {CLI_PREDICT, {"policy", KEY_POLICY, "NAME", 0, "Compare this stop policy, or all (repeatable)", 2}},
+    {CLI_PREDICT,
+     {"curve", KEY_CURVE, "bandwidth|rate", 0, "Migration time and downtime against bandwidth or dirty rate", 2}},
+    {CLI_PREDICT,
+     {"sla", KEY_SLA, "PERCENT", 0, "Say how many migrations a month an availability such as 99.95% has room for", 2}},
+    {CLI_PREDICT,
+     {"guarantee", KEY_GUARANTEE, NULL, 0, "Say which knob guarantees --deadline and --max-downtime, if any", 2}},
+    {CLI_PREDICT, {"deadline", KEY_DEADLINE, "TIME", 0, "With --guarantee: the migration ends within TIME", 2}},
+    {CLI_PREDICT,
+     {"max-downtime", KEY_MAX_DOWNTIME, "TIME", 0, "The VM may be down for TIME (default: its downtime budget)", 2}},
     {CLI_DIR, {"dir", KEY_DIR, "DIR", 0, "Write the keys to DIR (default: the current folder)", 2}},
     {CLI_AGENT, {"agent", KEY_AGENT, "FILE", 0, "Check this agent configuration too, by decamp-agent", 2}},
-    {CLI_FORMAT, {"output", KEY_OUTPUT, "table|wide|json", 0, "Format of the result (default table)", 3}},
+    {CLI_FORMAT,
+     {"output", KEY_OUTPUT, "table|wide|json", 0, "Format of the result (default table); predict: also jsonl", 3}},
     {CLI_OUT, {"out", KEY_OUT, "FILE", 0, "Write the result to FILE, replacing it at once", 3}},
     {0, {"quiet", KEY_QUIET, NULL, 0, "Say nothing on standard error but errors", 4}},
     {0, {"verbose", KEY_VERBOSE, NULL, 0, "Say more on standard error", 4}},
@@ -88,15 +110,16 @@ __attribute__((noreturn, format(printf, 2, 3))) static void usage_error(const st
     exit(CLI_EXIT_USAGE);
 }
 
-static void parse_format(struct cli *cli, const char *text, struct argp_state *state) {
-    static const char *const formats[] = {[CLI_TABLE] = "table", [CLI_WIDE] = "wide", [CLI_JSON] = "json"};
-    for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+static void parse_format(const struct parsing *parsing, const char *text, struct argp_state *state) {
+    static const char *const formats[] = {"table", "wide", "json", "jsonl"}; /* as enum cli_format */
+    const size_t n = (parsing->verb->groups & CLI_PREDICT) != 0 ? 4 : 3;
+    for (size_t i = 0; i < n; i++) {
         if (strcmp(text, formats[i]) == 0) {
-            cli->format = (enum cli_format)i;
+            parsing->cli->format = (enum cli_format)i;
             return;
         }
     }
-    usage_error(state, "-o: expected table, wide or json, got %s", text);
+    usage_error(state, "-o: expected table, wide%s, got %s", n == 4 ? ", json or jsonl" : " or json", text);
 }
 
 /* Ends the process on a bad number, as usage_error does. */
@@ -130,11 +153,77 @@ static error_t add_bandwidth(struct cli *cli, const char *text, struct argp_stat
         usage_error(state, "--bandwidth: %s", error_text(&err));
     if (rate < 1)
         usage_error(state, "--bandwidth: expected more than nothing, got %s", text);
+    if (rate > MOST_BYTES_PER_S)
+        usage_error(state, "--bandwidth: expected at most 1000 Tbit/s, got %s", text);
     if (!vec_reserve((void **)&cli->bandwidths_bytes_per_s, &cli->bandwidths_capacity, cli->n_bandwidths + 1,
                      sizeof(rate)))
         return ENOMEM;
     cli->bandwidths_bytes_per_s[cli->n_bandwidths++] = rate;
     return 0;
+}
+
+static error_t add_policy(struct cli_predict *predict, const char *text, struct argp_state *state) {
+    if (strcmp(text, "all") == 0) {
+        predict->all_policies = true;
+        return 0;
+    }
+    struct stop_policy policy;
+    struct dc_error err = DC_ERROR_NONE;
+    if (stop_policy_init(&policy, text, &err) != DC_OK)
+        usage_error(state, "--policy: %s, or all", error_text(&err));
+    return names_add(&predict->policies, text) ? 0 : ENOMEM;
+}
+
+static void parse_curve(struct cli_predict *predict, const char *text, struct argp_state *state) {
+    if (strcmp(text, "bandwidth") == 0)
+        predict->curve = CLI_CURVE_BANDWIDTH;
+    else if (strcmp(text, "rate") == 0)
+        predict->curve = CLI_CURVE_RATE;
+    else
+        usage_error(state, "--curve: expected bandwidth or rate, got %s", text);
+}
+
+static error_t parse_predict(int key, char *text, struct argp_state *state, struct cli_predict *predict) {
+    struct dc_error err = DC_ERROR_NONE;
+    switch (key) {
+    case KEY_MODELS:
+        predict->models = true;
+        return 0;
+    case KEY_WHEN:
+        predict->when = true;
+        return 0;
+    case KEY_GUARANTEE:
+        predict->guarantee = true;
+        return 0;
+    case KEY_POLICY:
+        return add_policy(predict, text, state);
+    case KEY_CURVE:
+        parse_curve(predict, text, state);
+        return 0;
+    case KEY_SLA:
+        if (sla_parse(text, &predict->sla_frac, &err) != DC_OK)
+            usage_error(state, "--sla: %s", error_text(&err));
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* Options of predict that make sense only together, or not together. */
+static void check_predict(const struct cli *cli, struct argp_state *state) {
+    const struct cli_predict *predict = &cli->predict;
+    const bool compares = predict->models || predict->all_policies || predict->policies.n > 0;
+    const bool replays = compares || predict->guarantee || predict->curve == CLI_CURVE_RATE;
+    const bool single = predict->when || predict->guarantee || predict->curve == CLI_CURVE_RATE;
+    const bool asks = replays || single || predict->curve != CLI_CURVE_NONE || predict->sla_frac > 0;
+    if (asks && cli->arguments.n == 0)
+        usage_error(state, "expected a VM to ask this about");
+    if (cli->deadline_ms > 0 && !predict->guarantee)
+        usage_error(state, "--deadline: only with --guarantee");
+    if (replays && cli->from_prediction)
+        usage_error(state, "--from-prediction: only a profile can be replayed");
+    if (single && cli->n_bandwidths > 1)
+        usage_error(state, "--bandwidth: expected one, got %zu", cli->n_bandwidths);
 }
 
 static error_t parse_limit(int key, char *text, struct argp_state *state, struct cli *cli) {
@@ -170,7 +259,7 @@ static error_t parse_one(int key, char *text, struct argp_state *state) {
         state->err_stream = NULL; /* getopt's own line is enough */
         return 0;
     case KEY_OUTPUT:
-        parse_format(cli, text, state);
+        parse_format(parsing, text, state);
         return 0;
     case KEY_QUIET:
         cli->quiet = true;
@@ -207,9 +296,13 @@ static error_t parse_one(int key, char *text, struct argp_state *state) {
         if (cli->arguments.n < parsing->verb->min_arguments || cli->arguments.n > parsing->verb->max_arguments)
             usage_error(state, "expected %s",
                         parsing->verb->arguments[0] != '\0' ? parsing->verb->arguments : "no arguments");
+        if ((parsing->verb->groups & CLI_PREDICT) != 0)
+            check_predict(cli, state);
         return 0;
-    default:
-        return parse_limit(key, text, state, cli);
+    default: {
+        const error_t r = parse_limit(key, text, state, cli);
+        return r == ARGP_ERR_UNKNOWN ? parse_predict(key, text, state, &cli->predict) : r;
+    }
     }
 }
 
@@ -236,6 +329,7 @@ enum dc_status cli_options_parse(const struct cli_verb *verb, int argc, char **a
 
 void cli_options_dispose(struct cli *cli) {
     free(cli->bandwidths_bytes_per_s);
+    free(cli->predict.policies.items);
     free(cli->exclude.items);
     free(cli->arguments.items);
     *cli = (struct cli){0};

@@ -1,42 +1,16 @@
 /* decamp predict [VM]: what a migration costs at several bandwidths; without a
- * VM, each VM at its host's NIC. */
+ * VM, each VM at its host's NIC. With --models, --curve, --when, --sla or --guarantee,
+ * the answers to these about one VM instead. */
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "planner/cmd.h"
 
-#include "base/units.h"
-#include "planner/forecast.h"
+#include "planner/predict.h"
+#include "planner/predict_grid.h"
 #include "planner/vm_order.h"
 
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
-
-enum {
-    COLUMN_VM,
-    COLUMN_HOST,
-    COLUMN_MEMORY,
-    COLUMN_BANDWIDTH,
-    COLUMN_MIGRATION,
-    COLUMN_DOWNTIME,
-    COLUMN_BYTES,
-    COLUMN_ROUNDS,
-    COLUMN_CONVERGES,
-    COLUMN_LOWEST,
-    N_COLUMNS,
-};
-
-static const struct writer_field columns[N_COLUMNS] = {
-    [COLUMN_VM] = {"name", "VM", WRITER_TEXT, false},
-    [COLUMN_HOST] = {"host", "HOST", WRITER_TEXT, false},
-    [COLUMN_MEMORY] = {"memory_bytes", "MEMORY", WRITER_BYTES, false},
-    [COLUMN_BANDWIDTH] = {"bandwidth_bytes_per_s", "BANDWIDTH", WRITER_RATE, false},
-    [COLUMN_MIGRATION] = {"migration_ms", "MIGRATION p50/95", WRITER_QUANTILES, false},
-    [COLUMN_DOWNTIME] = {"downtime_ms", "DOWNTIME p50/95", WRITER_QUANTILES, false},
-    [COLUMN_BYTES] = {"bytes", "SENT", WRITER_BYTES, false},
-    [COLUMN_ROUNDS] = {"rounds", "ROUNDS", WRITER_COUNT, false},
-    [COLUMN_CONVERGES] = {"converges", "CONVERGES", WRITER_BOOL, false},
-    [COLUMN_LOWEST] = {"lowest_bandwidth_bytes_per_s", "WITHIN BUDGET FROM", WRITER_RATE, false},
-};
 
 struct asking {
     const struct cli *cli;
@@ -45,126 +19,70 @@ struct asking {
     bool one; /* a single VM was named */
 };
 
-static json_t *integer(double value) {
-    return json_integer((json_int_t)llround(value));
-}
-
-static json_t *quantiles_json(const struct prediction_quantiles *quantiles) {
-    return json_pack("{s:o, s:o}", "p50", integer(quantiles->p50), "p95", integer(quantiles->p95));
-}
-
-static json_t *prediction_json(const struct prediction *prediction) {
-    json_t *grid = json_array();
-    for (size_t i = 0; i < prediction->n_points; i++) {
-        const struct prediction_point *point = &prediction->points[i];
-        json_t *item = json_pack(
-            "{s:o, s:o, s:o, s:o, s:i, s:b}", "bandwidth_bytes_per_s", integer(point->bandwidth_bytes_per_s),
-            "migration_ms", quantiles_json(&point->migration_ms), "downtime_ms", quantiles_json(&point->downtime_ms),
-            "bytes", integer(point->bytes), "rounds", (int)point->n_rounds, "converges", (int)point->converges);
-        if (json_array_append_new(grid, item) != 0) {
-            json_decref(grid);
-            return NULL;
-        }
-    }
-    return json_pack("{s:I, s:o}", "made_unix_ms", (json_int_t)prediction->made_unix_ms, "grid", grid);
-}
-
-static json_t *vm_json(const struct fleet_vm *vm, const struct forecast *forecast) {
-    return json_pack("{s:s, s:s, s:s*, s:o*, s:o}", "uuid", vm->uuid, "name", vm->name, "policy",
-                     vm->has_policy ? vm->policy.policy->name : NULL, "prediction",
-                     forecast->known ? prediction_json(&forecast->prediction) : NULL, "lowest_bandwidth_bytes_per_s",
-                     forecast->lowest_bytes_per_s > 0 ? integer(forecast->lowest_bytes_per_s) : json_null());
-}
-
-static enum dc_status write_json(const struct asking *asking, const struct forecast *forecasts, const size_t *vms,
-                                 size_t n_vms, struct dc_error *err) {
-    json_t *list = json_array();
-    json_t *root = json_pack("{s:s, s:s, s:o}", "format", "decamp/predictions", "format_version", "1.0", "vms", list);
-    char *text = NULL;
-    if (root == NULL)
-        return error_set_nomem(err);
+/* The documents' numbers come with their units in the keys; the list is a JSON document, or its
+ * items are lines. Takes the reference to `list`. */
+static enum dc_status emit_json(const struct cli *cli, json_t *list, struct dc_error *err) {
     enum dc_status rc = DC_OK;
-    for (size_t i = 0; rc == DC_OK && i < n_vms; i++) {
-        if (json_array_append_new(list, vm_json(&asking->fleet->vms[vms[i]], &forecasts[i])) != 0)
+    char *text = NULL;
+    size_t n_bytes = 0;
+    FILE *stream = open_memstream(&text, &n_bytes);
+    json_t *root = NULL;
+    if (stream == NULL || list == NULL) {
+        rc = error_set_nomem(err);
+    } else if (cli->format == CLI_JSONL) {
+        for (size_t i = 0; i < json_array_size(list); i++)
+            (void)(json_dumpf(json_array_get(list, i), stream, JSON_COMPACT) == 0 && fputc('\n', stream));
+    } else {
+        root = json_pack("{s:s, s:s, s:O}", "format", "decamp/predictions", "format_version", "1.1", "vms", list);
+        if (root == NULL || json_dumpf(root, stream, JSON_INDENT(2)) != 0 || fputc('\n', stream) == EOF)
             rc = error_set_nomem(err);
     }
-    char *body = rc == DC_OK ? json_dumps(root, JSON_INDENT(2)) : NULL;
-    if (rc == DC_OK && (body == NULL || asprintf(&text, "%s\n", body) < 0)) {
-        text = NULL;
+    if (stream != NULL && fclose(stream) != 0 && rc == DC_OK)
         rc = error_set_nomem(err);
-    }
     if (rc == DC_OK)
-        rc = cli_emit(asking->cli, text, err);
-    free(body);
+        rc = cli_emit(cli, text, err);
     free(text);
     json_decref(root);
+    json_decref(list);
     return rc;
 }
 
-static enum dc_status write_point(const struct asking *asking, const struct fleet_vm *vm,
-                                  const struct forecast *forecast, const struct prediction_point *point,
-                                  struct writer *writer, struct dc_error *err) {
-    struct writer_value values[N_COLUMNS] = {{0}};
-    if (!asking->one) {
-        values[COLUMN_VM] = writer_text(vm->name);
-        values[COLUMN_HOST] = writer_text(asking->fleet->hosts[vm->host].name);
-        values[COLUMN_MEMORY] = writer_number(vm->memory_bytes);
-        if (forecast->lowest_bytes_per_s > 0)
-            values[COLUMN_LOWEST] = writer_number(forecast->lowest_bytes_per_s);
-    }
-    if (point != NULL) {
-        values[COLUMN_BANDWIDTH] = writer_number(point->bandwidth_bytes_per_s);
-        values[COLUMN_MIGRATION] = writer_quantiles(point->migration_ms.p50, point->migration_ms.p95);
-        values[COLUMN_DOWNTIME] = writer_quantiles(point->downtime_ms.p50, point->downtime_ms.p95);
-        values[COLUMN_BYTES] = writer_number(point->bytes);
-        values[COLUMN_ROUNDS] = writer_number(point->n_rounds);
-        values[COLUMN_CONVERGES] = writer_number(point->converges);
-    }
-    return writer_row(writer, values, err);
+static json_t *vm_json(const struct fleet_vm *vm) {
+    return json_pack("{s:s, s:s, s:s*}", "uuid", vm->uuid, "name", vm->name, "policy",
+                     vm->has_policy ? vm->policy.policy->name : NULL);
 }
 
-/* One VM's own line above its grid. */
-static enum dc_status write_heading(const struct asking *asking, const struct fleet_vm *vm,
-                                    const struct forecast *forecast, struct writer *writer, struct dc_error *err) {
-    char memory[UNITS_TEXT_BYTES], budget[UNITS_TEXT_BYTES], lowest[UNITS_TEXT_BYTES];
-    enum dc_status rc = writer_line(
-        writer, err, "%s  %s on %s, %s", vm->name, units_format_bytes(vm->memory_bytes, memory, sizeof(memory)),
-        asking->fleet->hosts[vm->host].name, vm->has_policy ? vm->policy.policy->summary : "no stop policy known");
-    if (rc != DC_OK || vm->downtime_budget_ms < 0)
-        return rc;
-    (void)units_format_duration(vm->downtime_budget_ms, budget, sizeof(budget));
-    if (forecast->lowest_bytes_per_s > 0)
-        return writer_line(writer, err, "downtime budget %s: kept from %s on", budget,
-                           units_format_rate(forecast->lowest_bytes_per_s, lowest, sizeof(lowest)));
-    return writer_line(writer, err, "downtime budget %s: kept at no bandwidth", budget);
+/* --- the grid --- */
+
+static json_t *grid_json(const struct fleet_vm *vm, const struct forecast *forecast) {
+    json_t *object = vm_json(vm);
+    const double lowest = forecast->lowest_bytes_per_s;
+    bool ok = json_object_set_new(object, "lowest_bandwidth_bytes_per_s",
+                                  lowest > 0 ? json_integer((json_int_t)llround(lowest)) : json_null()) == 0;
+    if (forecast->known)
+        ok = ok && json_object_set_new(object, "prediction", predict_grid_json(&forecast->prediction)) == 0;
+    if (ok)
+        return object;
+    json_decref(object);
+    return NULL;
 }
 
-static enum dc_status write_table(const struct asking *asking, const struct forecast *forecasts, const size_t *vms,
-                                  size_t n_vms, struct dc_error *err) {
-    struct cli_page page;
-    enum dc_status rc = cli_page_open(asking->cli, &page, err);
-    if (rc != DC_OK)
-        return rc;
-    if (asking->one)
-        rc = write_heading(asking, &asking->fleet->vms[vms[0]], &forecasts[0], page.writer, err);
-    if (rc == DC_OK)
-        rc = writer_begin(page.writer, "vms", columns, N_COLUMNS, err);
-    for (size_t i = 0; rc == DC_OK && i < n_vms; i++) {
-        const struct fleet_vm *vm = &asking->fleet->vms[vms[i]];
-        if (forecasts[i].prediction.n_points == 0)
-            rc = write_point(asking, vm, &forecasts[i], NULL, page.writer, err);
-        for (size_t p = 0; rc == DC_OK && p < forecasts[i].prediction.n_points; p++)
-            rc = write_point(asking, vm, &forecasts[i], &forecasts[i].prediction.points[p], page.writer, err);
+static enum dc_status emit_grid(const struct asking *asking, const struct forecast *forecasts, const size_t *vms,
+                                size_t n_vms, struct dc_error *err) {
+    const struct predict_grid grid = {asking->cli, asking->fleet, asking->one, asking->wish.max_downtime_ms};
+    if (asking->cli->format == CLI_TABLE || asking->cli->format == CLI_WIDE)
+        return predict_grid_write(&grid, forecasts, vms, n_vms, err);
+    json_t *list = json_array();
+    for (size_t i = 0; i < n_vms; i++) {
+        if (json_array_append_new(list, grid_json(&asking->fleet->vms[vms[i]], &forecasts[i])) != 0) {
+            json_decref(list);
+            return error_set_nomem(err);
+        }
     }
-    if (rc == DC_OK)
-        rc = writer_end(page.writer, err);
-    if (rc == DC_OK)
-        rc = cli_page_emit(asking->cli, &page, err);
-    cli_page_dispose(&page);
-    return rc;
+    return emit_json(asking->cli, list, err);
 }
 
-static enum dc_status predict(const struct asking *asking, const size_t *vms, size_t n_vms, struct dc_error *err) {
+static enum dc_status answer_grid(const struct asking *asking, const size_t *vms, size_t n_vms, struct dc_error *err) {
     struct forecast *forecasts = calloc(n_vms + 1, sizeof(*forecasts));
     if (forecasts == NULL)
         return error_set_nomem(err);
@@ -175,11 +93,102 @@ static enum dc_status predict(const struct asking *asking, const size_t *vms, si
         rc = error_set(err, DC_ENOTFOUND, "VM %s has neither a prediction nor a profile with a stop policy",
                        asking->fleet->vms[vms[0]].name);
     if (rc == DC_OK)
-        rc = asking->cli->format == CLI_JSON ? write_json(asking, forecasts, vms, n_vms, err)
-                                             : write_table(asking, forecasts, vms, n_vms, err);
+        rc = emit_grid(asking, forecasts, vms, n_vms, err);
     for (size_t i = 0; i < n_vms; i++)
         forecast_dispose(&forecasts[i]);
     free(forecasts);
+    return rc;
+}
+
+/* --- the parts about one VM --- */
+
+typedef enum dc_status (*part_fn)(const struct predict_question *question, struct predict_report *report,
+                                  struct dc_error *err);
+
+enum { N_PARTS = 5 };
+
+/* Those asked for, in the order of the answer; returns how many. */
+static size_t parts_of(const struct cli_predict *predict, part_fn parts_out[N_PARTS]) {
+    size_t n = 0;
+    if (predict->models || predict->all_policies || predict->policies.n > 0)
+        parts_out[n++] = predict_models;
+    if (predict->curve != CLI_CURVE_NONE)
+        parts_out[n++] = predict_curve;
+    if (predict->sla_frac > 0)
+        parts_out[n++] = predict_sla;
+    if (predict->guarantee)
+        parts_out[n++] = predict_guarantee;
+    return n;
+}
+
+static enum dc_status emit_reports_json(const struct predict_question *question, const struct predict_report *reports,
+                                        size_t n, struct dc_error *err) {
+    json_t *list = json_array();
+    json_t *object = vm_json(question->vm);
+    bool ok = json_array_append_new(list, object) == 0;
+    for (size_t i = 0; ok && i < n; i++)
+        ok = json_object_set_new(object, reports[i].key, predict_report_json(&reports[i])) == 0;
+    if (ok)
+        return emit_json(question->cli, list, err);
+    json_decref(list);
+    return error_set_nomem(err);
+}
+
+static enum dc_status emit_reports_table(const struct predict_question *question, const struct predict_report *reports,
+                                         size_t n, struct dc_error *err) {
+    struct cli_page page;
+    enum dc_status rc = cli_page_open(question->cli, &page, err);
+    if (rc != DC_OK)
+        return rc;
+    for (size_t i = 0; rc == DC_OK && i < n; i++) {
+        if (i > 0)
+            rc = writer_line(page.writer, err, "%s", "");
+        if (rc == DC_OK)
+            rc = predict_report_write(&reports[i], page.writer, err);
+    }
+    if (rc == DC_OK)
+        rc = cli_page_emit(question->cli, &page, err);
+    cli_page_dispose(&page);
+    return rc;
+}
+
+static enum dc_status check_vm(const struct asking *asking, const struct fleet_vm *vm, struct dc_error *err) {
+    const struct cli_predict *predict = &asking->cli->predict;
+    const bool replays = predict->models || predict->all_policies || predict->policies.n > 0 || predict->guarantee ||
+                         predict->curve == CLI_CURVE_RATE;
+    if (replays && !forecast_has_profile(vm))
+        return error_set(err, DC_ENOTFOUND, "VM %s has no %s to replay its migration %s", vm->name,
+                         vm->has_policy ? "profile" : "stop policy", vm->has_policy ? "from" : "by");
+    if (!forecast_has_profile(vm) && vm->prediction.n_points == 0)
+        return error_set(err, DC_ENOTFOUND, "VM %s has neither a prediction nor a profile with a stop policy",
+                         vm->name);
+    return DC_OK;
+}
+
+static enum dc_status answer_parts(const struct asking *asking, const struct fleet_vm *vm, const part_fn *parts,
+                                   size_t n, enum cli_exit *exit_out, struct dc_error *err) {
+    const struct cli *cli = asking->cli;
+    const size_t n_asked = asking->wish.n_bandwidths;
+    struct predict_report reports[N_PARTS] = {{0}};
+    const struct predict_question question = {
+        .cli = cli,
+        .fleet = asking->fleet,
+        .vm = vm,
+        .wish = asking->wish,
+        .nic_bytes_per_s = forecast_nic(asking->fleet, vm),
+        .bandwidth_bytes_per_s =
+            n_asked > 0 ? asking->wish.bandwidths_bytes_per_s[n_asked - 1] : forecast_nic(asking->fleet, vm),
+        .max_downtime_ms = cli->max_downtime_ms > 0 ? cli->max_downtime_ms : fmax(0, vm->downtime_budget_ms),
+        .exit_out = exit_out,
+    };
+    enum dc_status rc = check_vm(asking, vm, err);
+    for (size_t i = 0; rc == DC_OK && i < n; i++)
+        rc = parts[i](&question, &reports[i], err);
+    if (rc == DC_OK)
+        rc = cli->format == CLI_JSON || cli->format == CLI_JSONL ? emit_reports_json(&question, reports, n, err)
+                                                                 : emit_reports_table(&question, reports, n, err);
+    for (size_t i = 0; i < n; i++)
+        predict_report_dispose(&reports[i]);
     return rc;
 }
 
@@ -207,9 +216,12 @@ static void sort_bandwidths(const struct cli *cli, struct forecast_wish *wish) {
 enum dc_status cmd_predict(const struct cli *cli, enum cli_exit *exit_out, struct dc_error *err) {
     struct fleet fleet = {0};
     size_t *vms = NULL;
+    part_fn parts[N_PARTS];
+    const size_t n_parts = parts_of(&cli->predict, parts);
     *exit_out = CLI_EXIT_OK;
     struct asking asking = {.cli = cli, .fleet = &fleet, .one = cli->arguments.n > 0};
-    asking.wish = (struct forecast_wish){.nic_only = !asking.one, .from_prediction = cli->from_prediction};
+    asking.wish = (struct forecast_wish){
+        .nic_only = !asking.one, .from_prediction = cli->from_prediction, .max_downtime_ms = cli->max_downtime_ms};
     sort_bandwidths(cli, &asking.wish);
     enum dc_status rc = cli_load_fleet(cli, &fleet, err);
     if (rc != DC_OK)
@@ -225,7 +237,8 @@ enum dc_status cmd_predict(const struct cli *cli, enum cli_exit *exit_out, struc
         }
         vms[0] = (size_t)vm;
     }
-    rc = predict(&asking, vms, asking.one ? 1 : fleet.n_vms, err);
+    rc = n_parts > 0 ? answer_parts(&asking, &fleet.vms[vms[0]], parts, n_parts, exit_out, err)
+                     : answer_grid(&asking, vms, asking.one ? 1 : fleet.n_vms, err);
 out:
     free(vms);
     fleet_doc_dispose(&fleet);

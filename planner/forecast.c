@@ -3,9 +3,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "planner/forecast.h"
 
+#include "base/units.h"
 #include "planner/question_net.h"
 #include "planner/vm_cost.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 enum { SHOWN_POINTS = 10, SHOWN_SPAN = 64, FINE_POINTS = 48, FINE_SPAN = 256, FINE_ABOVE = 4 };
@@ -17,9 +19,27 @@ void forecast_dispose(struct forecast *forecast) {
     *forecast = (struct forecast){0};
 }
 
+double forecast_nic(const struct fleet *fleet, const struct fleet_vm *vm) {
+    const double nic = question_net_nic(fleet, vm->host);
+    return nic > 0 ? nic : fallback_nic_bytes_per_s;
+}
+
+bool forecast_has_profile(const struct fleet_vm *vm) {
+    return vm->has_policy && vm->profile.kind != DIRTY_PROFILE_NONE;
+}
+
+struct prediction_input forecast_input(const struct fleet_vm *vm) {
+    return (struct prediction_input){
+        .memory_pages = ceil(vm->memory_bytes / UNITS_PAGE_BYTES),
+        .profile = &vm->profile,
+        .policy = vm->policy,
+        .overhead = vm->overhead,
+        .model = PREDICTION_HIST,
+    };
+}
+
 static bool uses_profile(const struct fleet_vm *vm, const struct forecast_wish *wish) {
-    const bool has_profile = vm->has_policy && vm->profile.kind != DIRTY_PROFILE_NONE;
-    return has_profile && !(wish->from_prediction && vm->prediction.n_points > 0);
+    return forecast_has_profile(vm) && !(wish->from_prediction && vm->prediction.n_points > 0);
 }
 
 static enum dc_status interpolate(const struct fleet_vm *vm, const double *bandwidths, size_t n,
@@ -52,9 +72,10 @@ static enum dc_status find_lowest(const struct fleet *fleet, const struct fleet_
     double bandwidths[FINE_POINTS];
     struct prediction prediction;
     prediction_grid(nic / FINE_SPAN, FINE_ABOVE * nic, FINE_POINTS, bandwidths);
+    const double budget_ms = wish->max_downtime_ms > 0 ? wish->max_downtime_ms : fmax(0, vm->downtime_budget_ms);
     const enum dc_status rc = predict_at(fleet, vm, wish, bandwidths, FINE_POINTS, &prediction, err);
     if (rc == DC_OK)
-        *lowest_out = prediction_lowest_bandwidth(&prediction, vm->downtime_budget_ms > 0 ? vm->downtime_budget_ms : 0);
+        *lowest_out = prediction_lowest_bandwidth(&prediction, budget_ms);
     prediction_dispose(&prediction);
     return rc;
 }
@@ -67,9 +88,7 @@ enum dc_status forecast_make(const struct fleet *fleet, const struct fleet_vm *v
     *forecast_out = (struct forecast){0};
     if (!uses_profile(vm, wish) && vm->prediction.n_points == 0)
         return DC_OK;
-    double nic = question_net_nic(fleet, vm->host);
-    if (nic <= 0)
-        nic = fallback_nic_bytes_per_s;
+    const double nic = forecast_nic(fleet, vm);
     if (n == 0) {
         n = wish->nic_only ? 1 : SHOWN_POINTS;
         prediction_grid(wish->nic_only ? nic : nic / SHOWN_SPAN, nic, n, grid);

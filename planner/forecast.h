@@ -2,7 +2,7 @@
  * Forecasts for `decamp predict`: one VM at chosen bandwidths.
  *
  * In:  a VM of a fleet and bandwidths. Out: the prediction at each of them and
- *      the lowest bandwidth at which its downtime budget holds.
+ *      the lowest bandwidth at which its downtime budget, or the one wished, holds.
  */
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
@@ -14,6 +14,7 @@ struct forecast_wish {
     const double *bandwidths_bytes_per_s; /* ascending */
     bool nic_only;                        /* without bandwidths: only the NIC's own */
     bool from_prediction;                 /* what the agent published, also where there is a profile */
+    double max_downtime_ms;               /* in place of the VM's downtime budget; 0: the VM's own */
 };
 
 struct forecast {
@@ -26,3 +27,12 @@ DC_WARN_UNUSED enum dc_status forecast_make(const struct fleet *fleet, const str
                                             const struct forecast_wish *wish, struct forecast *forecast_out,
                                             struct dc_error *err);
 void forecast_dispose(struct forecast *forecast);
+
+/* The usable bandwidth of the VM's host; a gigabit's where it has no link. */
+double forecast_nic(const struct fleet *fleet, const struct fleet_vm *vm);
+
+/* Does `vm` have what a simulation needs: a profile and a stop policy? */
+bool forecast_has_profile(const struct fleet_vm *vm);
+
+/* What the model is asked about `vm` by HIST; its profile is lent. */
+struct prediction_input forecast_input(const struct fleet_vm *vm);

@@ -25,6 +25,7 @@ enum writer_kind {
     WRITER_CLOCK,     /* ms from the plan's start, as m:ss.t */
     WRITER_QUANTILES, /* ms, p50 and p95 */
     WRITER_SPREAD,    /* ms, p50, p90 and p95; one figure where they are the same */
+    WRITER_RATIO,     /* a factor, three digits */
     WRITER_PERCENT,   /* a difference as a fraction, for people in percent */
     WRITER_TIME,      /* unix ms, for people the local day and time */
     WRITER_BOOL,      /* number 0 or 1 */

@@ -35,6 +35,7 @@ json_t *writer_json_value(enum writer_kind kind, const struct writer_value *valu
     case WRITER_TEXT:
         return json_string(value->text);
     case WRITER_NUMBER:
+    case WRITER_RATIO:
     case WRITER_PERCENT:
         return json_real(value->number);
     case WRITER_BOOL:

@@ -63,15 +63,28 @@ static void format_quantiles(double p50_ms, double p95_ms, char *cell) {
     }
 }
 
+/* "28:09": minutes and seconds. */
+static void format_minutes(double ms, char *text, size_t text_bytes) {
+    const double seconds = floor(ms / 1e3 + 0.5);
+    (void)snprintf(text, text_bytes, "%.0f:%02.0f", floor(seconds / 60), fmod(seconds, 60));
+}
+
 /* All in the unit of the largest; one figure where they do not differ. */
 static void format_spread(const struct writer_value *value, char *cell) {
-    if (value->p95 <= value->number)
+    char p50[UNITS_TEXT_BYTES], p90[UNITS_TEXT_BYTES], p95[UNITS_TEXT_BYTES];
+    if (value->p95 <= value->number) {
         (void)units_format_duration(value->number, cell, CELL_BYTES);
-    else if (value->p95 < 999.5)
+    } else if (value->p95 < 999.5) {
         (void)snprintf(cell, CELL_BYTES, "%.0f / %.0f / %.0f ms", value->number, value->p90, value->p95);
-    else
+    } else if (value->p95 < 600e3) {
         (void)snprintf(cell, CELL_BYTES, "%.1f / %.1f / %.1f s", value->number / 1e3, value->p90 / 1e3,
                        value->p95 / 1e3);
+    } else {
+        format_minutes(value->number, p50, sizeof(p50));
+        format_minutes(value->p90, p90, sizeof(p90));
+        format_minutes(value->p95, p95, sizeof(p95));
+        (void)snprintf(cell, CELL_BYTES, "%s / %s / %s", p50, p90, p95);
+    }
 }
 
 /* "Tue 14:00" in the local time zone. */
@@ -109,6 +122,9 @@ static void format_number(enum writer_kind kind, const struct writer_value *valu
         return;
     case WRITER_SPREAD:
         format_spread(value, cell);
+        return;
+    case WRITER_RATIO:
+        (void)snprintf(cell, CELL_BYTES, "%.3g", value->number);
         return;
     case WRITER_PERCENT:
         (void)snprintf(cell, CELL_BYTES, "%+.1f %%", value->number * 100);
