@@ -120,22 +120,26 @@ static size_t targets_of(const struct guarantee_question *question, double *valu
     return n;
 }
 
-/* A geometric list up to what covers all memory, and the one whose bound is the downtime asked for. */
+/* First the one whose bound is the downtime asked for, then a geometric list
+ * from what covers all memory down: of equals the longest, which ends soonest. */
 static size_t limits_of(const struct guarantee_question *question, double *values_out) {
     const struct prediction_input *input = question->input;
     const struct migration_overhead *overhead = &input->overhead;
     const double link = question->bandwidth_bytes_per_s;
     const double rate = push_rate(&input->policy, link);
-    const double all_ms = 1e3 * (input->memory_pages + 1) * PAGE_BYTES / rate;
-    const double most_ms = fmax(fmin(all_ms, LONGEST_LIMIT_MS), 2 * SHORTEST_LIMIT_MS);
-    size_t n = LIMIT_POINTS;
-    prediction_grid(SHORTEST_LIMIT_MS, most_ms, n, values_out);
     const double page_bytes = input->policy.policy->page_wire_bytes;
     const double other_bytes = overhead->suspend_pages * page_bytes + overhead->in_flight_bytes;
     const double left_ms = question->max_downtime_ms - overhead->post_ms - 1e3 * other_bytes / link;
     const double limit_ms = floor(left_ms * link / rate * PAGE_BYTES / page_bytes);
+    size_t n = 0;
     if (limit_ms >= SHORTEST_LIMIT_MS && limit_ms <= LONGEST_LIMIT_MS)
         values_out[n++] = limit_ms;
+    double ascending[LIMIT_POINTS];
+    const double all_ms = 1e3 * (input->memory_pages + 1) * PAGE_BYTES / rate;
+    const double most_ms = fmax(fmin(all_ms, LONGEST_LIMIT_MS), 2 * SHORTEST_LIMIT_MS);
+    prediction_grid(SHORTEST_LIMIT_MS, most_ms, LIMIT_POINTS, ascending);
+    for (size_t i = LIMIT_POINTS; i-- > 0;)
+        values_out[n++] = ascending[i];
     return n;
 }
 
