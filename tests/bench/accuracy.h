@@ -97,6 +97,19 @@ json_t *accuracy_load(const char *path);
 double accuracy_number(const json_t *object, const char *key);
 const char *accuracy_text(const json_t *object, const char *key);
 
+/* The QEMU lab's guests: the idle one touches some 150 pages at 60 a second. */
+struct accuracy_workload accuracy_qemu_workload(double pages_per_s, double working_set_pages, const char *pattern);
+struct precopy_vm accuracy_qemu_vm(double nonzero_pages, double zero_pages, double downtime_limit_ms);
+
+/* Counts a held-back run: what it took and the p95 that was predicted from the
+ * other runs of its `group`. */
+void accuracy_coverage_add(const char *group, double total_s, double p95_s);
+
+/* Prints the share of runs within their p95, by group and over all; true when it is 90 to 99%. */
+bool accuracy_coverage(void);
+
 /* The labs: print their tables, return whether all thresholds hold. */
 bool accuracy_xen(void);
 bool accuracy_qemu(void);
+bool accuracy_sets(void);
+bool accuracy_postgres(void);

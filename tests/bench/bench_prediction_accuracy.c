@@ -11,6 +11,9 @@
 int main(void) {
     bool good = accuracy_xen();
     good = accuracy_qemu() && good;
+    good = accuracy_sets() && good;
+    good = accuracy_postgres() && good;
+    good = accuracy_coverage() && good;
     (void)printf("\n%s\n", good ? "All thresholds hold." : "A threshold is MISSED.");
     return good ? 0 : 1;
 }

@@ -1,0 +1,185 @@
+/*
+ * Predictions against the measured sets of the QEMU lab
+ * (tests/data/qemu-lab/sets.json): 8 guests over one link, k at a time.
+ *
+ * Nothing of a set's course is measured but its guests and its link. It is
+ * simulated: k guests start together, those in flight share the link equally, and when
+ * one ends the next starts in its place, each START_S after its order. Until the first
+ * of those in flight ends their shares hold, so its end is exact; then it counts.
+ */
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "tests/bench/accuracy.h"
+
+#include "model/spread.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { MAX_GUESTS = 16, MAX_STEPS = 64, NONZERO_PAGES_BESIDES = 15754, ALL_PAGES = 32835, PAGES_PER_MIB = 256 };
+
+static const double ETHERNET_GOODPUT_FRAC = 1448.0 / 1514.0; /* TCP payload over frame bytes */
+static const double START_S = 0.15;                          /* from the order to the start, the lab's one figure */
+static const double MOST_MAKESPAN_PERCENT = 5;
+
+static const struct accuracy_lab LAB = {
+    .name = "qemu-lab, sets",
+    .why = "guests sharing a link, simulated as sets",
+    .overhead = {.pre_ms = 125, .post_ms = 15, .in_flight_bytes = 1e6},
+};
+
+static struct accuracy_runs runs;
+
+/* One guest of a set that is being simulated. */
+struct guest {
+    struct accuracy_run *run;
+    struct precopy_vm vm;
+    struct accuracy_workload workload;
+    double start_s; /* since the set's beginning; INFINITY: not yet */
+    double end_s;   /* as far as is known now */
+    bool ended;
+    size_t n_steps;
+    struct bandwidth_step steps[MAX_STEPS];
+};
+
+struct set {
+    size_t n_guests;
+    size_t n_started;
+    double link_bytes_per_s;
+    struct guest guests[MAX_GUESTS];
+};
+
+static bool in_flight(const struct guest *guest, double now_s) {
+    return guest->start_s <= now_s && !guest->ended;
+}
+
+/* From `now_s` on each guest in flight has an equal share. */
+static void share_link(struct set *set, double now_s) {
+    size_t n_in_flight = 0;
+    for (size_t i = 0; i < set->n_guests; i++)
+        n_in_flight += in_flight(&set->guests[i], now_s);
+    for (size_t i = 0; i < set->n_guests; i++) {
+        struct guest *guest = &set->guests[i];
+        if (!in_flight(guest, now_s))
+            continue;
+        if (guest->n_steps == MAX_STEPS)
+            accuracy_fail("%s: more than %d changes of its share", guest->run->name, MAX_STEPS);
+        guest->steps[guest->n_steps++] = (struct bandwidth_step){
+            .from_s = now_s - guest->start_s,
+            .bytes_per_s = set->link_bytes_per_s / (double)n_in_flight,
+        };
+        accuracy_predict(guest->run, guest->vm, &guest->workload, guest->steps, guest->n_steps);
+        guest->end_s = guest->start_s + guest->run->predicted.migration_s;
+    }
+}
+
+static void start_next(struct set *set, double now_s) {
+    if (set->n_started < set->n_guests)
+        set->guests[set->n_started++].start_s = now_s + START_S;
+}
+
+/* The next start or end after `now_s`; INFINITY for none. */
+static double next_event_s(const struct set *set, double now_s) {
+    double next_s = INFINITY;
+    for (size_t i = 0; i < set->n_guests; i++) {
+        const struct guest *guest = &set->guests[i];
+        if (guest->start_s > now_s)
+            next_s = fmin(next_s, guest->start_s);
+        else if (!guest->ended)
+            next_s = fmin(next_s, guest->end_s);
+    }
+    return next_s;
+}
+
+/* Runs the set; returns its makespan. */
+static double run_set(struct set *set, size_t concurrency) {
+    for (size_t i = 0; i < concurrency; i++)
+        start_next(set, 0);
+    double now_s = 0;
+    for (double next_s; isfinite(next_s = next_event_s(set, now_s)); now_s = next_s) {
+        for (size_t i = 0; i < set->n_guests; i++) {
+            struct guest *guest = &set->guests[i];
+            if (guest->ended || guest->start_s > now_s || guest->end_s > next_s)
+                continue;
+            guest->ended = true;
+            start_next(set, next_s);
+        }
+        share_link(set, next_s);
+    }
+    return now_s;
+}
+
+static void read_guest(const json_t *json_set, size_t i, struct guest *guest_out) {
+    const json_t *measured = json_array_get(json_object_get(json_set, "migrations"), i);
+    const json_t *rates = json_object_get(json_set, "rates");
+    const double rate = json_number_value(json_array_get(rates, i % json_array_size(rates)));
+    const double set_pages = accuracy_number(json_set, "working_set_mib") * PAGES_PER_MIB;
+    const double nonzero_pages = NONZERO_PAGES_BESIDES + set_pages;
+    struct accuracy_run *run = accuracy_run_new(&runs, &LAB);
+    (void)snprintf(run->name, sizeof(run->name), "%.0f at once, %s, %.0f/s", accuracy_number(json_set, "concurrency"),
+                   accuracy_text(measured, "vm"), rate);
+    run->completed = strcmp(accuracy_text(measured, "status"), "completed") == 0;
+    run->total_s = accuracy_number(measured, "total_s");
+    run->downtime_s = accuracy_number(measured, "downtime_ms") / 1000;
+    run->bytes = accuracy_number(measured, "bytes");
+    *guest_out = (struct guest){
+        .run = run,
+        .vm =
+            accuracy_qemu_vm(nonzero_pages, ALL_PAGES - nonzero_pages, accuracy_number(json_set, "downtime_limit_ms")),
+        .workload = accuracy_qemu_workload(rate, set_pages, "rand"),
+        .start_s = INFINITY,
+    };
+}
+
+/* Guests that had the link to themselves, or all the time an equal share of
+ * it, are repetitions of one another: each is held back in turn. */
+static void cover(const struct set *set, double concurrency) {
+    char group[ACCURACY_TEXT_BYTES];
+    (void)snprintf(group, sizeof(group), "%s, %.0f at once", LAB.name, concurrency);
+    for (size_t held = 0; held < set->n_guests; held++) {
+        double ratios[MAX_GUESTS];
+        size_t n = 0;
+        for (size_t i = 0; i < set->n_guests; i++) {
+            if (i != held)
+                ratios[n++] = set->guests[i].run->total_s / set->guests[i].run->predicted.migration_s;
+        }
+        const struct accuracy_run *run = set->guests[held].run;
+        const double spread_frac = spread_of_ratios(ratios, n);
+        accuracy_coverage_add(group, run->total_s,
+                              run->predicted.migration_s * (1 + spread_high_deviate * spread_frac));
+    }
+}
+
+/* Whether the set's makespan is as predicted. */
+static bool judge_set(const json_t *json_set) {
+    struct set set = {.link_bytes_per_s = accuracy_number(json_set, "link_mbit") * 125000 * ETHERNET_GOODPUT_FRAC};
+    const double concurrency = accuracy_number(json_set, "concurrency");
+    set.n_guests = json_array_size(json_object_get(json_set, "migrations"));
+    if (set.n_guests > MAX_GUESTS)
+        accuracy_fail("a set of more than %d guests", MAX_GUESTS);
+    for (size_t i = 0; i < set.n_guests; i++)
+        read_guest(json_set, i, &set.guests[i]);
+    const double measured_s = accuracy_number(json_set, "makespan_s");
+    const double predicted_s = run_set(&set, (size_t)concurrency);
+    if (concurrency <= 1 || concurrency >= (double)set.n_guests)
+        cover(&set, concurrency);
+    char what[2 * ACCURACY_TEXT_BYTES];
+    (void)snprintf(what, sizeof(what), "makespan, %.0f at once: %.2f s, predicted %.2f s, off by", concurrency,
+                   measured_s, predicted_s);
+    return accuracy_holds(what, fabs(accuracy_error_percent(predicted_s, measured_s)), 0, MOST_MAKESPAN_PERCENT, "%");
+}
+
+bool accuracy_sets(void) {
+    (void)printf("\n== QEMU lab: sets ==\n");
+    json_t *root = accuracy_load(TEST_DATA_DIR "/qemu-lab/sets.json");
+    size_t i;
+    json_t *json_set;
+    bool good = true;
+    json_array_foreach(json_object_get(root, "sets"), i, json_set) {
+        good = judge_set(json_set) && good;
+    }
+    json_decref(root);
+    accuracy_print_runs(&runs);
+    const struct accuracy_summary sum = accuracy_sum_up(&runs, &LAB);
+    return accuracy_holds("qemu-lab sets: wrong verdicts", (double)sum.n_wrong, 0, 0, "runs") && good;
+}
