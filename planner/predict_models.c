@@ -44,6 +44,7 @@ struct comparison {
     const double *bandwidths_bytes_per_s;
     bool differs; /* somewhere the models do on convergence */
     bool forced;  /* somewhere one of them ends by force */
+    bool endless; /* somewhere one of them never ends */
 };
 
 static struct writer_value off_by(double value, double reference) {
@@ -76,6 +77,7 @@ static enum dc_status add_row(struct comparison *comparison, const struct predic
     }
     comparison->differs |= point->converges != hist->converges;
     comparison->forced |= verdict == PREDICT_FORCED;
+    comparison->endless |= verdict == PREDICT_ENDLESS;
     return predict_report_row(comparison->report, values, err);
 }
 
@@ -143,6 +145,8 @@ static enum dc_status add_notes(const struct comparison *comparison, struct dc_e
     if (rc == DC_OK && comparison->forced)
         rc = predict_report_note(report, err,
                                  "forced stop: the rounds no longer shrink, only a limit of the policy ends them");
+    if (rc == DC_OK && comparison->endless)
+        rc = predict_report_note(report, err, "does not converge: the figures are as if it were stopped by hand");
     return rc;
 }
 
