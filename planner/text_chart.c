@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LABEL_COLUMNS = 14, BRAILLE_X = 2, BRAILLE_Y = 4 };
+enum { LABEL_COLUMNS = 14, BRAILLE_X = 2, BRAILLE_Y = 4, ROOMY_COLUMNS = 3 * LABEL_COLUMNS };
 
 static const double LOWEST_FRAC = 1e-6; /* of the largest value: what is smaller lies on the edge */
 
@@ -139,10 +139,12 @@ static void put_axis(FILE *stream, const struct canvas *canvas) {
     (void)chart->format_x(exp(canvas->x.low), low, sizeof(low));
     (void)chart->format_x(exp((canvas->x.low + canvas->x.high) / 2), middle, sizeof(middle));
     (void)chart->format_x(exp(canvas->x.high), high, sizeof(high));
-    const int half = (int)(canvas->columns / 2);
-    const int middle_end = half + (int)strlen(middle) / 2;
-    (void)fprintf(stream, "\n%*s  %-*s%*s%*s\n", LABEL_COLUMNS, "", half / 2, low, middle_end - half / 2, middle,
-                  (int)canvas->columns - middle_end, high);
+    const int columns = (int)canvas->columns;
+    const int middle_end = columns / 2 + (int)strlen(middle) / 2;
+    const bool roomy = columns >= ROOMY_COLUMNS; /* else the three would touch */
+    (void)fprintf(stream, "\n%*s  %-*s%*s%*s\n", LABEL_COLUMNS, "", LABEL_COLUMNS, low,
+                  roomy ? middle_end - LABEL_COLUMNS : 0, roomy ? middle : "",
+                  columns - (roomy ? middle_end : LABEL_COLUMNS), high);
 }
 
 static void put_all(FILE *stream, const struct canvas *canvas) {
