@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "planner/api_client.h"
 #include "planner/cli_options.h"
+#include "planner/fleet_calibrate.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -86,6 +87,13 @@ int cli_main(int argc, char **argv) {
 }
 
 enum dc_status cli_load_fleet(const struct cli *cli, struct fleet *fleet_out, struct dc_error *err) {
+    const enum dc_status rc = cli_read_fleet(cli, fleet_out, err);
+    if (rc == DC_OK)
+        fleet_calibrate(fleet_out);
+    return rc;
+}
+
+enum dc_status cli_read_fleet(const struct cli *cli, struct fleet *fleet_out, struct dc_error *err) {
     if (cli->fleet_path != NULL)
         return fleet_doc_read_file(cli->fleet_path, fleet_out, err);
     *fleet_out = (struct fleet){0};

@@ -101,7 +101,9 @@ extern const struct cli_verb cli_verbs[];
 /* Parses, runs the verb, prints its error. Returns the exit code. */
 int cli_main(int argc, char **argv);
 
-/* The fleet asked about: --fleet FILE, or the daemon's. */
+/* The fleet asked about, --fleet FILE or the daemon's, as it stands; and with what was learned put where its VMs say
+ * nothing of their own (fleet_calibrate.h), as questions are asked of it. */
+DC_WARN_UNUSED enum dc_status cli_read_fleet(const struct cli *cli, struct fleet *fleet_out, struct dc_error *err);
 DC_WARN_UNUSED enum dc_status cli_load_fleet(const struct cli *cli, struct fleet *fleet_out, struct dc_error *err);
 
 /* Puts out a verb's whole result: to --out FILE (replaced at once), or to

@@ -25,7 +25,7 @@ enum dc_status cmd_snapshot(const struct cli *cli, enum cli_exit *exit_out, stru
     }
     struct fleet fleet = {0};
     char *text = NULL;
-    enum dc_status rc = cli_load_fleet(cli, &fleet, err);
+    enum dc_status rc = cli_read_fleet(cli, &fleet, err);
     if (rc == DC_OK)
         rc = fleet_doc_write(&fleet, &text, err);
     if (rc == DC_OK)

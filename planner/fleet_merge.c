@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "planner/fleet_merge.h"
 
+#include "planner/fleet_calibrate.h"
 #include "planner/fleet_network.h"
 #include "proto/fleet_parts.h"
 
@@ -123,6 +124,14 @@ static const struct fleet_vm *topology_vm(const struct merge *merge, const char 
     return found != NULL ? *found : NULL;
 }
 
+/* The document's overhead, also in the prediction that the agent made with its own. */
+static void set_overhead(struct fleet_vm *vm, const struct migration_overhead *overhead) {
+    fleet_calibrate_shift(&vm->prediction, &vm->overhead, overhead);
+    vm->has_overhead = true;
+    vm->overhead_is_agents = false;
+    vm->overhead = *overhead;
+}
+
 /* Adds the document's wishes to what the agent said. */
 static enum dc_status overlay_vm(struct fleet_vm *vm, const struct fleet_vm *wish, struct dc_error *err) {
     struct fleet_vm copy;
@@ -133,10 +142,8 @@ static enum dc_status overlay_vm(struct fleet_vm *vm, const struct fleet_vm *wis
         vm->downtime_budget_ms = copy.downtime_budget_ms;
     if (copy.priority != 0)
         vm->priority = copy.priority;
-    if (copy.has_overhead) {
-        vm->has_overhead = true;
-        vm->overhead = copy.overhead;
-    }
+    if (copy.has_overhead)
+        set_overhead(vm, &copy.overhead);
     if (!vm->has_policy && copy.has_policy) {
         vm->has_policy = true;
         vm->policy = copy.policy;
@@ -177,10 +184,11 @@ static enum dc_status add_vm(struct merge *merge, const struct vm_record *record
     fleet->n_vms++;
     vm->host = host;
     vm->seen_unix_ms = record->seen_unix_ms;
-    if (wish != NULL)
-        rc = overlay_vm(vm, wish, err);
-    if (rc == DC_OK && record->predicted)
+    vm->overhead_is_agents = vm->has_overhead;
+    if (record->predicted)
         rc = add_prediction(vm, &record->latest, err);
+    if (rc == DC_OK && wish != NULL)
+        rc = overlay_vm(vm, wish, err);
     return rc;
 }
 

@@ -38,6 +38,11 @@ static enum dc_status predict_with(const struct fleet_vm *vm, const struct dirty
     const enum dc_status rc = prediction_make(&input, bandwidths, n, 0, prediction_out, err);
     if (rc != DC_OK)
         (void)error_prefix(err, "VM %s", vm->name);
+    for (size_t i = 0; rc == DC_OK && i < prediction_out->n_points; i++) {
+        struct prediction_point *point = &prediction_out->points[i];
+        point->migration_ms = calibration_widen(point->migration_ms, vm->spread_frac);
+        point->downtime_ms = calibration_widen(point->downtime_ms, vm->spread_frac);
+    }
     return rc;
 }
 
