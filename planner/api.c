@@ -70,6 +70,16 @@ enum dc_status api_read_body(const struct api_request *request, json_t **json_ou
     return error_set(err, DC_EINVAL, "expected a JSON object");
 }
 
+enum dc_status api_export_fleet(const struct api *api, struct fleet *fleet_out, struct dc_error *err) {
+    enum dc_status rc = fleet_state_export(api->state, fleet_clock_now(), fleet_out, err);
+    if (rc != DC_OK)
+        return rc;
+    rc = observation_log_export(api->observations, true, fleet_out, err);
+    if (rc != DC_OK)
+        fleet_doc_dispose(fleet_out);
+    return rc;
+}
+
 /* A fleet on its way to JSON text. */
 struct fleet_job {
     struct api_request *request;
@@ -103,7 +113,7 @@ static void get_fleet(struct api *api, struct api_request *request, const char *
         return;
     }
     job->request = request;
-    enum dc_status rc = fleet_state_export(api->state, fleet_clock_now(), &job->fleet, &err);
+    enum dc_status rc = api_export_fleet(api, &job->fleet, &err);
     if (rc == DC_OK)
         rc = work_queue_add(api->documents, write_fleet, reply_fleet, job, &err);
     if (rc == DC_OK)

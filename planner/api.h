@@ -6,8 +6,10 @@
  *   POST /v1/plans     a goal; the plan document
  *   GET  /v1/plans     the plans made before
  *   GET  /v1/plans/ID  one of them
- *   POST /v1/holds     {"vms": [...], "for_ms": n}: agents stop sampling
- *   POST /v1/releases  {"vms": [...]}: and begin again
+ *   POST /v1/holds     {"vms": [...], "for_ms": n}: agents stop sampling, and what is
+ *                      predicted of the migrations is kept to be compared. Optional: "to" (host) and
+ *                      "bandwidth_bytes_per_s" of all; a VM may be {"vm": name, "to": ..., "bandwidth_bytes_per_s":
+ * ...} POST /v1/releases  {"vms": [...]}: and begin again
  *
  * Errors are {"error": text, "status": name of the dc_status}.
  */
@@ -17,6 +19,7 @@
 #include "planner/api_server.h"
 #include "planner/collector.h"
 #include "planner/fleet_state.h"
+#include "planner/observation_log.h"
 #include "planner/store.h"
 #include "planner/work_queue.h"
 
@@ -26,6 +29,7 @@
 struct api {
     struct fleet_state *state;
     struct store *store;
+    struct observation_log *observations;
     struct collector *collector;
     struct work_queue *plans;     /* solving */
     struct work_queue *documents; /* writing large JSON */
@@ -33,6 +37,9 @@ struct api {
 
 /* An api_handler_fn; `context` is the struct api. */
 void api_handle(void *context, struct api_request *request);
+
+/* The fleet as the API tells it: with what was observed and learned. */
+DC_WARN_UNUSED enum dc_status api_export_fleet(const struct api *api, struct fleet *fleet_out, struct dc_error *err);
 
 /* Replies with `json` (a reference, taken over). */
 void api_reply_json(struct api_request *request, unsigned status, json_t *json);

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "planner/answer.h"
+#include "planner/fleet_calibrate.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -40,7 +41,10 @@ static enum dc_status freeze_fleet(struct plan_job *job) {
     if (rc != DC_OK)
         return rc;
     fleet_doc_dispose(&job->fleet);
-    return fleet_doc_read(job->fleet_text, strlen(job->fleet_text), &job->fleet, &job->err);
+    rc = fleet_doc_read(job->fleet_text, strlen(job->fleet_text), &job->fleet, &job->err);
+    if (rc == DC_OK)
+        fleet_calibrate(&job->fleet);
+    return rc;
 }
 
 /* On a worker thread: touches nothing but the job. */
@@ -109,7 +113,7 @@ void api_plan_make(struct api *api, struct api_request *request, const char *res
     if (rc == DC_OK)
         rc = goal_from_json(json, &job->goal, &err);
     if (rc == DC_OK)
-        rc = fleet_state_export(api->state, fleet_clock_now(), &job->fleet, &err);
+        rc = api_export_fleet(api, &job->fleet, &err);
     if (rc == DC_OK)
         rc = work_queue_add(api->plans, solve_goal, reply_plan, job, &err);
     json_decref(json);

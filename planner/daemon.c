@@ -24,6 +24,7 @@ struct daemon {
     struct intake_apply apply; /* owns nothing */
     struct fleet_state *state;
     struct store *store;
+    struct observation_log *observations;
     struct collector *collector;
     struct api api;
     struct api_server *server;
@@ -110,7 +111,10 @@ static enum dc_status open_state(struct daemon *self, struct dc_error *err) {
     rc = store_open(self->config->store_path, &self->store, err);
     if (rc != DC_OK)
         return rc;
-    self->apply = (struct intake_apply){.state = self->state, .store = self->store};
+    self->observations = observation_log_new(self->store);
+    if (self->observations == NULL)
+        return error_set_nomem(err);
+    self->apply = (struct intake_apply){.state = self->state, .store = self->store, .observations = self->observations};
     rc = intake_apply_restore(&self->apply, err);
     return rc == DC_OK ? rc : error_prefix(err, "%s", self->config->store_path);
 }
@@ -136,6 +140,7 @@ static enum dc_status open_api(struct daemon *self, struct dc_error *err) {
     *api = (struct api){
         .state = self->state,
         .store = self->store,
+        .observations = self->observations,
         .collector = self->collector,
         .plans = work_queue_new(&self->loop, (size_t)self->config->plan_threads, (size_t)self->config->plan_queue),
         .documents = work_queue_new(&self->loop, DOCUMENT_THREADS, DOCUMENT_QUEUE)};
@@ -154,6 +159,7 @@ static void size_thread_pool(const struct daemon_config *config) {
 static void dispose(struct daemon *self) {
     work_queue_free(&self->api.plans);
     work_queue_free(&self->api.documents);
+    observation_log_free(&self->observations);
     store_close(&self->store);
     fleet_state_free(&self->state);
     allow_list_dispose(&self->allowed);

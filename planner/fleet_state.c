@@ -227,6 +227,15 @@ const char *fleet_state_host_of(const struct fleet_state *state, const char *uui
     return vm != NULL && vm->host != NULL ? vm->host->name : NULL;
 }
 
+enum dc_status fleet_state_export_vm(const struct fleet_state *state, const char *uuid, struct fleet_clock now,
+                                     struct fleet *fleet_out, struct dc_error *err) {
+    struct vm_record *vm = fleet_record_find_vm(&state->records, uuid);
+    struct fleet_records one = state->records;
+    one.n_vms = vm != NULL ? 1 : 0;
+    one.vms = &vm;
+    return fleet_merge(&state->topology, &one, state->status_interval_ms, now, fleet_out, err);
+}
+
 enum dc_status fleet_state_export(const struct fleet_state *state, struct fleet_clock now, struct fleet *fleet_out,
                                   struct dc_error *err) {
     return fleet_merge(&state->topology, &state->records, state->status_interval_ms, now, fleet_out, err);

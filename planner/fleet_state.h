@@ -76,3 +76,8 @@ const char *fleet_state_host_of(const struct fleet_state *state, const char *uui
 /* Everything, merged with the topology, as a fleet of its own. */
 DC_WARN_UNUSED enum dc_status fleet_state_export(const struct fleet_state *state, struct fleet_clock now,
                                                  struct fleet *fleet_out, struct dc_error *err);
+
+/* The same of one VM alone, with all hosts and links; without it where it is unknown or gone. */
+DC_WARN_UNUSED enum dc_status fleet_state_export_vm(const struct fleet_state *state, const char *uuid,
+                                                    struct fleet_clock now, struct fleet *fleet_out,
+                                                    struct dc_error *err);

@@ -49,13 +49,30 @@ static enum dc_status apply_pred(struct intake_apply *apply, const struct intake
     return fleet_state_seen(apply->state, message->host, now, err);
 }
 
+/* Before the fleet changes: a migration is predicted from where the VM still is. */
+static enum dc_status observe(struct intake_apply *apply, const char *host, const struct msg_event *event,
+                              struct fleet_clock now, struct dc_error *err) {
+    struct fleet fleet = {0};
+    if (event->type != MSG_EVENT_MIGRATION_BEGAN && event->type != MSG_EVENT_MIGRATION_ENDED)
+        return DC_OK;
+    enum dc_status rc = fleet_state_export_vm(apply->state, event->vm, now, &fleet, err);
+    if (rc == DC_OK)
+        rc = observation_log_event(apply->observations, &fleet, host, event, now, err);
+    fleet_doc_dispose(&fleet);
+    return rc;
+}
+
 static enum dc_status apply_event(struct intake_apply *apply, const struct intake_message *message,
                                   struct fleet_clock now, struct dc_error *err) {
     const struct msg_event *event = &message->event;
     const char *before = fleet_state_host_of(apply->state, event->vm);
-    enum dc_status rc = fleet_state_event(apply->state, message->host, event, now, err);
+    struct dc_error why = DC_ERROR_NONE;
+    enum dc_status rc = store_put_event(apply->store, message->host, event, message->bytes, message->n_bytes, &why);
     if (rc == DC_OK)
-        rc = store_put_event(apply->store, message->host, event, message->bytes, message->n_bytes, err);
+        rc = observe(apply, message->host, event, now, &why);
+    if (rc != DC_OK && rc != DC_EEXIST) /* an agent may say its latest events again */
+        return error_set(err, rc, "%s", error_text(&why));
+    rc = fleet_state_event(apply->state, message->host, event, now, err);
     const char *after = fleet_state_host_of(apply->state, event->vm);
     if (rc == DC_OK && before != after) /* names are lent by the same record: equal hosts, equal pointers */
         rc = store_put_vm_host(apply->store, event->vm, after, now.unix_ms, err);
@@ -97,6 +114,10 @@ void intake_apply_heard(void *context, const struct intake_message *message) {
 void intake_apply_drained(void *context) {
     struct intake_apply *apply = context;
     struct dc_error err = DC_ERROR_NONE;
+    enum dc_status rc = observation_log_expire(apply->observations, fleet_clock_now(), &err);
+    if (rc != DC_OK)
+        log_error("observations: %s", error_text(&err));
+    err = DC_ERROR_NONE;
     if (store_commit(apply->store, &err) != DC_OK)
         log_error("store: %s", error_text(&err));
 }
@@ -139,10 +160,19 @@ static enum dc_status restore_vm(void *context, const char *uuid, const char *ho
     return rc;
 }
 
+static enum dc_status restore_observation(void *context, int64_t number, int stage, const char *text,
+                                          struct dc_error *err) {
+    const struct restore *restore = context;
+    return observation_log_restore(restore->apply->observations, number, stage, text, err);
+}
+
 enum dc_status intake_apply_restore(struct intake_apply *apply, struct dc_error *err) {
     struct restore restore = {.apply = apply, .now = fleet_clock_now()};
-    const struct store_visitor visitor = {.context = &restore, .host = restore_host, .vm = restore_vm};
-    const enum dc_status rc = store_restore(apply->store, &visitor, err);
+    const struct store_visitor visitor = {
+        .context = &restore, .host = restore_host, .vm = restore_vm, .observation = restore_observation};
+    enum dc_status rc = store_restore(apply->store, &visitor, err);
+    if (rc == DC_OK)
+        rc = observation_log_learn(apply->observations, err);
     if (rc == DC_OK && restore.n_hosts > 0)
         log_info("restored %zu hosts and %zu VMs from the store", restore.n_hosts, restore.n_vms);
     return rc;

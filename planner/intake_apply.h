@@ -1,6 +1,6 @@
 /*
- * What agents say, brought to the two places that remember it: fleet state
- * (memory) and store (disk). A batch of messages is one transaction, so the
+ * What agents say, brought to the places that remember it: fleet state and
+ * observations (memory) and store (disk). A batch of messages is one transaction, so the
  * API never shows what a kill could take back.
  */
 // SPDX-License-Identifier: GPL-3.0-or-later
@@ -8,11 +8,13 @@
 
 #include "planner/fleet_state.h"
 #include "planner/intake.h"
+#include "planner/observation_log.h"
 #include "planner/store.h"
 
 struct intake_apply {
-    struct fleet_state *state; /* lent, as is the store */
+    struct fleet_state *state; /* lent, as are the two below */
     struct store *store;
+    struct observation_log *observations;
 };
 
 /* Callbacks of the collector; `context` is the struct intake_apply. */

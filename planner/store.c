@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SCHEMA_VERSION = 1, APPLICATION_ID = 0x64636d70 /* "dcmp" */ };
+enum { OLDEST_VERSION = 1, SCHEMA_VERSION = 2, APPLICATION_ID = 0x64636d70 /* "dcmp" */ };
 
 static const char schema[] =
     "BEGIN IMMEDIATE; CREATE TABLE host (name TEXT PRIMARY KEY, snapshot BLOB, snapshot_unix_ms INTEGER,"
@@ -23,6 +23,11 @@ static const char schema[] =
     "CREATE TABLE plan (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
     " made_unix_ms INTEGER NOT NULL, summary TEXT NOT NULL, document TEXT NOT NULL, fleet TEXT);"
     "PRAGMA application_id = 1684237680; PRAGMA user_version = 1; COMMIT;";
+
+/* What came after version 1. */
+static const char upgrade[] =
+    "BEGIN IMMEDIATE; CREATE TABLE IF NOT EXISTS observation (number INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " stage INTEGER NOT NULL, record TEXT NOT NULL); PRAGMA user_version = 2; COMMIT;";
 
 /* Old events and plans, and VMs gone for a week, make room. */
 static const char prune[] =
@@ -43,6 +48,11 @@ static const char prune[] =
     X(PUT_PREDICTION, "UPDATE vm SET prediction = ?2, seen_unix_ms = ?3 WHERE uuid = ?1")                        \
     X(PUT_EVENT, "INSERT OR IGNORE INTO event (instance_id, event_number, host, vm, at_unix_ms, record)"         \
                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6)")                                                             \
+    X(ADD_OBSERVATION, "INSERT INTO observation (stage, record) VALUES (?1, ?2)")                                \
+    X(PUT_OBSERVATION, "UPDATE observation SET stage = ?1, record = ?2 WHERE number = ?3")                       \
+    X(DROP_OBSERVATION, "DELETE FROM observation WHERE number = ?1")                                             \
+    X(FORGET_OBSERVATIONS, "DELETE FROM observation WHERE number <= ?1")                                         \
+    X(LIST_OBSERVATIONS, "SELECT number, stage, record FROM observation ORDER BY number")                        \
     X(PUT_PLAN, "INSERT OR REPLACE INTO plan (id, made_unix_ms, summary, document, fleet)"                       \
                 " VALUES (?1, ?2, ?3, ?4, ?5)")                                                                  \
     X(FORGET_FLEETS, "UPDATE plan SET fleet = NULL"                                                              \
@@ -146,8 +156,9 @@ static enum dc_status check_file(struct store *store, bool *is_new_out, struct d
         return DC_OK;
     if (application != APPLICATION_ID)
         return error_set(err, DC_EPARSE, "expected a store of decamp-planner, got a database of another program");
-    if (version != SCHEMA_VERSION)
-        return error_set(err, DC_EVERSION, "expected schema version %d, got %lld", SCHEMA_VERSION, (long long)version);
+    if (version < OLDEST_VERSION || version > SCHEMA_VERSION)
+        return error_set(err, DC_EVERSION, "expected schema version %d to %d, got %lld", OLDEST_VERSION, SCHEMA_VERSION,
+                         (long long)version);
     return DC_OK;
 }
 
@@ -178,6 +189,8 @@ enum dc_status store_open(const char *path, struct store **store_out, struct dc_
         rc = execute(store, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL", err);
     if (rc == DC_OK)
         rc = execute(store, is_new ? schema : prune, err);
+    if (rc == DC_OK)
+        rc = execute(store, upgrade, err);
     if (rc == DC_OK)
         rc = prepare_statements(store, err);
     if (rc != DC_OK) {
@@ -258,15 +271,44 @@ enum dc_status store_put_prediction(struct store *store, const char *boot_id, co
 
 enum dc_status store_put_event(struct store *store, const char *host, const struct msg_event *event, const void *bytes,
                                size_t n_bytes, struct dc_error *err) {
-    const enum dc_status rc = begin(store, err);
+    enum dc_status rc = begin(store, err);
     if (rc != DC_OK)
         return rc;
     sqlite3_stmt *statement = store->statements[PUT_EVENT];
-    return run(store, PUT_EVENT,
-               bind_text(statement, 1, event->instance_id) && bind_int(statement, 2, (int64_t)event->event_number) &&
-                   bind_text(statement, 3, host) && bind_text(statement, 4, event->vm) &&
-                   bind_int(statement, 5, event->at_unix_ms) && bind_blob(statement, 6, bytes, n_bytes),
-               err);
+    rc = run(store, PUT_EVENT,
+             bind_text(statement, 1, event->instance_id) && bind_int(statement, 2, (int64_t)event->event_number) &&
+                 bind_text(statement, 3, host) && bind_text(statement, 4, event->vm) &&
+                 bind_int(statement, 5, event->at_unix_ms) && bind_blob(statement, 6, bytes, n_bytes),
+             err);
+    if (rc == DC_OK && sqlite3_changes(store->db) == 0)
+        rc = error_set(err, DC_EEXIST, "event %llu of instance %s is known", (unsigned long long)event->event_number,
+                       event->instance_id);
+    return rc;
+}
+
+enum dc_status store_put_observation(struct store *store, int64_t *number, int stage, const char *text,
+                                     struct dc_error *err) {
+    enum dc_status rc = begin(store, err);
+    if (rc != DC_OK)
+        return rc;
+    const enum statement which = *number == 0 ? ADD_OBSERVATION : PUT_OBSERVATION;
+    sqlite3_stmt *statement = store->statements[which];
+    bool bound = bind_int(statement, 1, stage) && bind_text(statement, 2, text);
+    if (which == PUT_OBSERVATION)
+        bound = bound && bind_int(statement, 3, *number);
+    rc = run(store, which, bound, err);
+    if (rc != DC_OK || which == PUT_OBSERVATION)
+        return rc;
+    *number = sqlite3_last_insert_rowid(store->db);
+    return run(store, FORGET_OBSERVATIONS,
+               bind_int(store->statements[FORGET_OBSERVATIONS], 1, *number - STORE_OBSERVATIONS_KEPT), err);
+}
+
+enum dc_status store_drop_observation(struct store *store, int64_t number, struct dc_error *err) {
+    const enum dc_status rc = begin(store, err);
+    if (rc != DC_OK)
+        return rc;
+    return run(store, DROP_OBSERVATION, bind_int(store->statements[DROP_OBSERVATION], 1, number), err);
 }
 
 enum dc_status store_put_plan(struct store *store, const struct store_plan *plan, struct dc_error *err) {
@@ -326,7 +368,7 @@ enum dc_status store_list_plans(struct store *store, void (*visit)(void *context
     return rc;
 }
 
-/* Visits each row of one of the two lists. */
+/* Visits each row of one of the lists. */
 static enum dc_status visit_rows(struct store *store, enum statement which, const struct store_visitor *visitor,
                                  struct dc_error *err) {
     sqlite3_stmt *row = store->statements[which];
@@ -337,6 +379,9 @@ static enum dc_status visit_rows(struct store *store, enum statement which, cons
         if (which == LIST_HOSTS)
             rc = visitor->host(visitor->context, key, sqlite3_column_blob(row, 1), (size_t)sqlite3_column_bytes(row, 1),
                                sqlite3_column_int64(row, 2), err);
+        else if (which == LIST_OBSERVATIONS)
+            rc = visitor->observation(visitor->context, sqlite3_column_int64(row, 0), sqlite3_column_int(row, 1),
+                                      (const char *)sqlite3_column_text(row, 2), err);
         else
             rc = visitor->vm(visitor->context, key, (const char *)sqlite3_column_text(row, 1),
                              sqlite3_column_blob(row, 2), (size_t)sqlite3_column_bytes(row, 2),
@@ -349,6 +394,8 @@ static enum dc_status visit_rows(struct store *store, enum statement which, cons
 }
 
 enum dc_status store_restore(struct store *store, const struct store_visitor *visitor, struct dc_error *err) {
-    const enum dc_status rc = visit_rows(store, LIST_HOSTS, visitor, err);
-    return rc == DC_OK ? visit_rows(store, LIST_VMS, visitor, err) : rc;
+    enum dc_status rc = visit_rows(store, LIST_HOSTS, visitor, err);
+    if (rc == DC_OK)
+        rc = visit_rows(store, LIST_VMS, visitor, err);
+    return rc == DC_OK && visitor->observation != NULL ? visit_rows(store, LIST_OBSERVATIONS, visitor, err) : rc;
 }

@@ -5,6 +5,7 @@
  *   vm     each VM: its host (NULL: gone), its last PRED as it came
  *   event  what happened, once per (instance_id, event_number)
  *   plan   plan documents
+ *   observation  migrations that were ordered, are under way, or were observed
  *
  * WAL with synchronous=NORMAL: a killed process loses nothing committed, and
  * a power cut can lose the last commits but never the file's integrity; what is
@@ -46,9 +47,18 @@ DC_WARN_UNUSED enum dc_status store_put_prediction(struct store *store, const ch
                                                    const struct msg_prediction *prediction, int64_t seen_unix_ms,
                                                    struct dc_error *err);
 
-/* An event that is there already is left as it is. */
+/* DC_EEXIST for an event that is there already: it is left as it is. */
 DC_WARN_UNUSED enum dc_status store_put_event(struct store *store, const char *host, const struct msg_event *event,
                                               const void *bytes, size_t n_bytes, struct dc_error *err);
+
+/* Of so many newest observations the rest is forgotten. */
+enum { STORE_OBSERVATIONS_KEPT = 5000 };
+
+/* Adds an observation (`*number` 0: it gets one) or replaces the one of that number. `stage` and
+ * `text` (of fleet_observation_write()) come back as they are. */
+DC_WARN_UNUSED enum dc_status store_put_observation(struct store *store, int64_t *number, int stage, const char *text,
+                                                    struct dc_error *err);
+DC_WARN_UNUSED enum dc_status store_drop_observation(struct store *store, int64_t number, struct dc_error *err);
 
 /* Of so many newest plans the fleet is kept, too. */
 enum { STORE_FLEETS_KEPT = 32 };
@@ -82,6 +92,8 @@ struct store_visitor {
     /* `host` NULL: gone; `bytes` NULL: no prediction. */
     enum dc_status (*vm)(void *context, const char *uuid, const char *host, const void *bytes, size_t n_bytes,
                          int64_t seen_unix_ms, struct dc_error *err);
+    /* By number. NULL: they are not asked for. */
+    enum dc_status (*observation)(void *context, int64_t number, int stage, const char *text, struct dc_error *err);
 };
 
 DC_WARN_UNUSED enum dc_status store_restore(struct store *store, const struct store_visitor *visitor,

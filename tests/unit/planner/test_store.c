@@ -4,6 +4,7 @@
 
 #include <setjmp.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -136,10 +137,64 @@ static void test_events_once(void **state) {
     static char instance[] = "i";
     struct msg_event event = {.instance_id = instance, .event_number = 1, .vm = UUID_1};
     for (int i = 0; i < 3; i++)
-        assert_int_equal(store_put_event(store, "h1", &event, "x", 1, NULL), DC_OK);
+        assert_int_equal(store_put_event(store, "h1", &event, "x", 1, NULL), i == 0 ? DC_OK : DC_EEXIST);
     event.event_number = 2;
     assert_int_equal(store_put_event(store, "h1", &event, "x", 1, NULL), DC_OK);
     assert_int_equal(store_commit(store, NULL), DC_OK);
+    store_close(&store);
+}
+
+static enum dc_status no_host(void *context, const char *name, const void *bytes, size_t n_bytes, int64_t seen_unix_ms,
+                              struct dc_error *err) {
+    (void)context, (void)name, (void)bytes, (void)n_bytes, (void)seen_unix_ms, (void)err;
+    return DC_OK;
+}
+
+static enum dc_status no_vm(void *context, const char *uuid, const char *host, const void *bytes, size_t n_bytes,
+                            int64_t seen_unix_ms, struct dc_error *err) {
+    (void)context, (void)uuid, (void)host, (void)bytes, (void)n_bytes, (void)seen_unix_ms, (void)err;
+    return DC_OK;
+}
+
+static enum dc_status log_observation(void *context, int64_t number, int stage, const char *text,
+                                      struct dc_error *err) {
+    char *log = context;
+    (void)err;
+    const size_t used = strlen(log);
+    (void)snprintf(log + used, LOG_BYTES - used, "%lld:%d:%s ", (long long)number, stage, text);
+    return DC_OK;
+}
+
+static void assert_observations(struct store *store, const char *expected) {
+    char log[LOG_BYTES] = "";
+    const struct store_visitor visitor = {.context = log, .host = no_host, .vm = no_vm, .observation = log_observation};
+    assert_int_equal(store_restore(store, &visitor, NULL), DC_OK);
+    assert_string_equal(log, expected);
+}
+
+static void test_observations(void **state) {
+    struct store *store = open_store(*state);
+    int64_t first = 0;
+    int64_t second = 0;
+    assert_int_equal(store_put_observation(store, &first, 0, "a", NULL), DC_OK);
+    assert_int_equal(store_put_observation(store, &second, 1, "b", NULL), DC_OK);
+    assert_int_equal(store_put_observation(store, &first, 2, "c", NULL), DC_OK);
+    assert_int_equal(store_commit(store, NULL), DC_OK);
+    store_close(&store);
+    store = open_store(*state);
+    assert_observations(store, "1:2:c 2:1:b ");
+    assert_int_equal(store_drop_observation(store, second, NULL), DC_OK);
+    second = 0;
+    assert_int_equal(store_put_observation(store, &second, 1, "d", NULL), DC_OK);
+    assert_observations(store, "1:2:c 3:1:d "); /* a number is not given twice */
+    for (int i = 0; i < STORE_OBSERVATIONS_KEPT; i++) {
+        int64_t number = 0;
+        assert_int_equal(store_put_observation(store, &number, 3, "", NULL), DC_OK);
+    }
+    char log[LOG_BYTES] = "";
+    const struct store_visitor visitor = {.context = log, .host = no_host, .vm = no_vm, .observation = log_observation};
+    assert_int_equal(store_restore(store, &visitor, NULL), DC_OK);
+    assert_true(strncmp(log, "4:3: ", 5) == 0); /* the oldest made room */
     store_close(&store);
 }
 
@@ -245,6 +300,25 @@ static void set_user_version(const struct fixture *fixture, const char *user_ver
     assert_int_equal(fclose(file), 0);
 }
 
+/* A store of the version before: it has no observations, and gets a place for them. */
+static void test_older_store_is_upgraded(void **state) {
+    const struct fixture *fixture = *state;
+    sqlite3 *db = NULL;
+    struct store *store = open_store(fixture);
+    put_snapshot(store, "h1", (const char *const[]){UUID_1, NULL}, 50);
+    assert_int_equal(store_commit(store, NULL), DC_OK);
+    store_close(&store);
+    assert_int_equal(sqlite3_open(fixture->path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "DROP TABLE observation; PRAGMA user_version = 1", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    store = open_store(fixture);
+    int64_t number = 0;
+    assert_int_equal(store_put_observation(store, &number, 2, "a", NULL), DC_OK);
+    assert_observations(store, "1:2:a ");
+    assert_content(store, "h1(bytes)@50 1:h1/-1@50 ");
+    store_close(&store);
+}
+
 static void test_other_files_are_refused(void **state) {
     const struct fixture *fixture = *state;
     struct dc_error err = DC_ERROR_NONE;
@@ -252,7 +326,7 @@ static void test_other_files_are_refused(void **state) {
     store_close(&store);
     set_user_version(fixture, "\0\0\0\11");
     assert_int_equal(store_open(fixture->path, &store, &err), DC_EVERSION);
-    assert_non_null(strstr(error_text(&err), "schema version 1, got 9"));
+    assert_non_null(strstr(error_text(&err), "schema version 1 to 2, got 9"));
     assert_non_null(strstr(error_text(&err), fixture->path));
     assert_null(store);
     FILE *file = fopen(fixture->path, "wb");
@@ -271,6 +345,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_round_trip, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_events_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_observations, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_older_store_is_upgraded, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_plans, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_old_fleets_are_forgotten, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_kill_loses_nothing_committed, set_up, tear_down),

@@ -1,0 +1,27 @@
+/* Units and fallbacks. */
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "planner/observation_sample.h"
+
+#include <math.h>
+
+static const double not_known = -1;
+
+bool observation_sample(const struct fleet_observation *seen, struct calibration_sample *sample_out) {
+    const struct fleet_foresight *predicted = &seen->predicted;
+    if (!seen->succeeded || seen->from == NULL || seen->to == NULL || !(seen->migration_ms > 0) ||
+        !(predicted->bandwidth_bytes_per_s > 0))
+        return false;
+    const double stop_s = fmax(0, predicted->downtime_ms.p50 - predicted->post_ms) / 1e3;
+    *sample_out = (struct calibration_sample){
+        .from = seen->from,
+        .to = seen->to,
+        .nominal_bytes_per_s = predicted->bandwidth_bytes_per_s / predicted->goodput_frac,
+        .migration_ms = seen->migration_ms,
+        .bytes = seen->bytes > 0 ? seen->bytes : predicted->bytes,
+        .downtime_ms = seen->downtime_ms,
+        .stop_bytes = predicted->converges ? stop_s * predicted->bandwidth_bytes_per_s : not_known,
+        .startup_ms = seen->startup_ms,
+        .usual_post_ms = calibration_usual_post_ms(seen->policy != NULL ? seen->policy : ""),
+    };
+    return sample_out->bytes > 0;
+}
