@@ -57,7 +57,7 @@ static struct postgres_data data;
 static struct precopy_vm vm_of(const struct postgres_run *run, enum kind kind) {
     struct precopy_vm vm = {
         .memory_pages = run->memory_pages,
-        .zero_pages = run->zero_pages,
+        .zero_pages = kind == POSTCOPY ? run->zero_pages : accuracy_postgres_zero_pages(run),
         .policy = accuracy_policy("qemu"),
         .overhead = {.post_ms = POST_MS},
     };

@@ -33,7 +33,7 @@ struct postgres_run {
     double downtime_s;
     double bytes;
     double precopy_bytes;
-    double zero_pages;
+    double zero_pages; /* sent in all rounds */
     double memory_pages;
     size_t n_rounds;
     struct postgres_round rounds[POSTGRES_MAX_ROUNDS];
@@ -49,6 +49,10 @@ void accuracy_postgres_load(struct postgres_data *data_out);
 
 /* Bytes per second on the wire while the first round lasted. */
 double accuracy_postgres_rate(const struct postgres_run *run);
+
+/* Zero pages of all memory, from what the first round's pages took; later
+ * rounds send more of them, of memory that was freed and used again. */
+double accuracy_postgres_zero_pages(const struct postgres_run *run);
 
 /* When the first round ended, in seconds from the start. */
 double accuracy_postgres_first_sync_s(const struct postgres_run *run);

@@ -22,6 +22,7 @@ enum { LINE_BYTES = 256, N_SUBSTITUTIONS = 4 };
 
 static const double PAGE_BYTES = 4096;
 static const double PAGE_WIRE_BYTES = 4096 + 8;
+static const double ZERO_WIRE_BYTES = 9;
 static const double LOOK_S = 0.2;
 static const double WINDOW_S = 0.1; /* QEMU sends up to its cap at the start of each */
 static const double DOWNTIME_LIMIT_S = 0.3;
@@ -89,6 +90,14 @@ void accuracy_postgres_load(struct postgres_data *data_out) {
 double accuracy_postgres_rate(const struct postgres_run *run) {
     const struct postgres_round *first = &run->rounds[0];
     return (first->transferred_last_bytes - first->transferred_first_bytes) / (first->last_s - first->first_s);
+}
+
+double accuracy_postgres_zero_pages(const struct postgres_run *run) {
+    const struct postgres_round *first = &run->rounds[0];
+    const double sent_pages = run->memory_pages - first->remaining_last_bytes / PAGE_BYTES;
+    const double zero_bytes = sent_pages * ZERO_WIRE_BYTES;
+    const double normal_pages = (first->transferred_last_bytes - zero_bytes) / (PAGE_WIRE_BYTES - ZERO_WIRE_BYTES);
+    return run->memory_pages * (1 - normal_pages / sent_pages);
 }
 
 /* When the round's sync came: once the queue was below the threshold, after
