@@ -8,6 +8,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "model/guarantee.h"
 
+#include "model/calibration.h"
+
 #include <math.h>
 
 enum {
@@ -33,31 +35,37 @@ static double push_rate(const struct stop_policy *policy, double bandwidth_bytes
     return cap > 0 ? fmin(cap, bandwidth_bytes_per_s) : bandwidth_bytes_per_s;
 }
 
-/* The p95 of one prediction; over a profile of one burst, that burst's outcome. */
-static enum dc_status predict(const struct prediction_input *input, const struct dirty_profile *profile,
+/* The p95 of one prediction; over a profile of one burst, that burst's outcome. Both as
+ * much later as the learned spread makes them. */
+static enum dc_status predict(const struct guarantee_question *question, const struct prediction_input *input,
                               double bandwidth_bytes_per_s, struct guarantee_times *times_out, struct dc_error *err) {
-    struct prediction_input own = *input;
     struct prediction prediction;
-    own.profile = profile;
-    const enum dc_status rc = prediction_make(&own, &bandwidth_bytes_per_s, 1, 0, &prediction, err);
+    const enum dc_status rc = prediction_make(input, &bandwidth_bytes_per_s, 1, 0, &prediction, err);
     if (rc != DC_OK)
         return rc;
-    *times_out = prediction.points[0].converges ? (struct guarantee_times){prediction.points[0].migration_ms.p95,
-                                                                           prediction.points[0].downtime_ms.p95}
-                                                : UNBOUNDED;
+    const struct prediction_point *point = &prediction.points[0];
+    *times_out = UNBOUNDED;
+    if (point->converges)
+        *times_out = (struct guarantee_times){
+            .migration_ms = calibration_widen(point->migration_ms, question->spread_frac).p95,
+            .downtime_ms = calibration_widen(point->downtime_ms, question->spread_frac).p95,
+        };
     prediction_dispose(&prediction);
     return DC_OK;
 }
 
-static enum dc_status predict_worst(const struct prediction_input *input, double bandwidth_bytes_per_s,
-                                    struct guarantee_times *times_out, struct dc_error *err) {
+static enum dc_status predict_worst(const struct guarantee_question *question, const struct prediction_input *input,
+                                    double bandwidth_bytes_per_s, struct guarantee_times *times_out,
+                                    struct dc_error *err) {
+    struct dirty_profile burst = *input->profile;
+    struct prediction_input own = *input;
+    own.profile = &burst;
+    burst.n_bursts = 1;
     *times_out = (struct guarantee_times){0};
     for (size_t i = 0; i < input->profile->n_bursts; i++) {
-        struct dirty_profile burst = *input->profile;
         struct guarantee_times times;
-        burst.bursts += i;
-        burst.n_bursts = 1;
-        const enum dc_status rc = predict(input, &burst, bandwidth_bytes_per_s, &times, err);
+        burst.bursts = &input->profile->bursts[i];
+        const enum dc_status rc = predict(question, &own, bandwidth_bytes_per_s, &times, err);
         if (rc != DC_OK)
             return rc;
         times_out->migration_ms = fmax(times_out->migration_ms, times.migration_ms);
@@ -74,9 +82,9 @@ static enum dc_status evaluate(const struct guarantee_question *question, struct
     if (option->basis == GUARANTEE_ANY_WORKLOAD)
         option->times = guarantee_bound(&input, &option->policy, option->bandwidth_bytes_per_s);
     else if (option->basis == GUARANTEE_HISTORY)
-        rc = predict_worst(&input, option->bandwidth_bytes_per_s, &option->times, err);
+        rc = predict_worst(question, &input, option->bandwidth_bytes_per_s, &option->times, err);
     else
-        rc = predict(&input, input.profile, option->bandwidth_bytes_per_s, &option->times, err);
+        rc = predict(question, &input, option->bandwidth_bytes_per_s, &option->times, err);
     option->holds = (question->deadline_ms <= 0 || option->times.migration_ms <= question->deadline_ms) &&
                     (question->max_downtime_ms <= 0 || option->times.downtime_ms <= question->max_downtime_ms);
     return rc;

@@ -53,6 +53,7 @@ struct guarantee_question {
     double most_bytes_per_s;              /* where the search for a bandwidth ends */
     double deadline_ms;                   /* for the migration time; 0: none */
     double max_downtime_ms;               /* 0: none */
+    double spread_frac;                   /* learned: widens what is replayed (model/calibration.h); 0: none */
 };
 
 /* Times are INFINITY where nothing bounds them. */

@@ -17,6 +17,7 @@ struct asking {
     const struct fleet *fleet;
     struct forecast_wish wish;
     bool one; /* a single VM was named */
+    enum cli_exit *exit_out;
 };
 
 /* The documents' numbers come with their units in the keys; the list is a JSON document, or its
@@ -166,7 +167,7 @@ static enum dc_status check_vm(const struct asking *asking, const struct fleet_v
 }
 
 static enum dc_status answer_parts(const struct asking *asking, const struct fleet_vm *vm, const part_fn *parts,
-                                   size_t n, enum cli_exit *exit_out, struct dc_error *err) {
+                                   size_t n, struct dc_error *err) {
     const struct cli *cli = asking->cli;
     const size_t n_asked = asking->wish.n_bandwidths;
     struct predict_report reports[N_PARTS] = {{0}};
@@ -179,7 +180,7 @@ static enum dc_status answer_parts(const struct asking *asking, const struct fle
         .bandwidth_bytes_per_s =
             n_asked > 0 ? asking->wish.bandwidths_bytes_per_s[n_asked - 1] : forecast_nic(asking->fleet, vm),
         .max_downtime_ms = cli->max_downtime_ms > 0 ? cli->max_downtime_ms : fmax(0, vm->downtime_budget_ms),
-        .exit_out = exit_out,
+        .exit_out = asking->exit_out,
     };
     enum dc_status rc = check_vm(asking, vm, err);
     for (size_t i = 0; rc == DC_OK && i < n; i++)
@@ -219,7 +220,7 @@ enum dc_status cmd_predict(const struct cli *cli, enum cli_exit *exit_out, struc
     part_fn parts[N_PARTS];
     const size_t n_parts = parts_of(&cli->predict, parts);
     *exit_out = CLI_EXIT_OK;
-    struct asking asking = {.cli = cli, .fleet = &fleet, .one = cli->arguments.n > 0};
+    struct asking asking = {.cli = cli, .fleet = &fleet, .one = cli->arguments.n > 0, .exit_out = exit_out};
     asking.wish = (struct forecast_wish){
         .nic_only = !asking.one, .from_prediction = cli->from_prediction, .max_downtime_ms = cli->max_downtime_ms};
     sort_bandwidths(cli, &asking.wish);
@@ -237,7 +238,7 @@ enum dc_status cmd_predict(const struct cli *cli, enum cli_exit *exit_out, struc
         }
         vms[0] = (size_t)vm;
     }
-    rc = n_parts > 0 ? answer_parts(&asking, &fleet.vms[vms[0]], parts, n_parts, exit_out, err)
+    rc = n_parts > 0 ? answer_parts(&asking, &fleet.vms[vms[0]], parts, n_parts, err)
                      : answer_grid(&asking, vms, asking.one ? 1 : fleet.n_vms, err);
 out:
     free(vms);

@@ -4,6 +4,7 @@
 #include "planner/forecast.h"
 
 #include "base/units.h"
+#include "model/calibration.h"
 #include "planner/question_net.h"
 #include "planner/vm_cost.h"
 
@@ -36,6 +37,20 @@ struct prediction_input forecast_input(const struct fleet_vm *vm) {
         .overhead = vm->overhead,
         .model = PREDICTION_HIST,
     };
+}
+
+enum dc_status forecast_predict(const struct fleet_vm *vm, const struct prediction_input *input,
+                                const double *bandwidths_bytes_per_s, size_t n, struct prediction *prediction_out,
+                                struct dc_error *err) {
+    const enum dc_status rc = prediction_make(input, bandwidths_bytes_per_s, n, 0, prediction_out, err);
+    if (rc != DC_OK)
+        return error_prefix(err, "VM %s", vm->name);
+    for (size_t i = 0; i < prediction_out->n_points; i++) {
+        struct prediction_point *point = &prediction_out->points[i];
+        point->migration_ms = calibration_widen(point->migration_ms, vm->spread_frac);
+        point->downtime_ms = calibration_widen(point->downtime_ms, vm->spread_frac);
+    }
+    return DC_OK;
 }
 
 static bool uses_profile(const struct fleet_vm *vm, const struct forecast_wish *wish) {

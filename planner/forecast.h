@@ -36,3 +36,8 @@ bool forecast_has_profile(const struct fleet_vm *vm);
 
 /* What the model is asked about `vm` by HIST; its profile is lent. */
 struct prediction_input forecast_input(const struct fleet_vm *vm);
+
+/* prediction_make() for `vm`, with the spread that was learned of its hosts. */
+DC_WARN_UNUSED enum dc_status forecast_predict(const struct fleet_vm *vm, const struct prediction_input *input,
+                                               const double *bandwidths_bytes_per_s, size_t n,
+                                               struct prediction *prediction_out, struct dc_error *err);

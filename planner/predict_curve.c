@@ -97,7 +97,7 @@ static enum dc_status predict_at_rate(const struct predict_question *question, d
         profile.pages_per_s *= factor;
         input.profile = &profile;
         *rate_out = dirty_profile_average_rate(&profile, 1);
-        rc = prediction_make(&input, &question->bandwidth_bytes_per_s, 1, 0, &prediction, err);
+        rc = forecast_predict(question->vm, &input, &question->bandwidth_bytes_per_s, 1, &prediction, err);
     }
     if (rc == DC_OK) {
         *point_out = prediction.points[0];

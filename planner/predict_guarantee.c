@@ -42,7 +42,7 @@ static const struct writer_field columns[N_COLUMNS] = {
     [COLUMN_HOW] = {"how", "HOW", WRITER_TEXT, true},
 };
 
-static const char *const knob_texts[N_GUARANTEE_KNOBS] = {
+static const char *const all_knobs[N_GUARANTEE_KNOBS] = {
     [GUARANTEE_NONE] = "as it is",
     [GUARANTEE_BANDWIDTH] = "bandwidth",
     [GUARANTEE_MAX_ROUNDS] = "max_rounds",
@@ -52,11 +52,19 @@ static const char *const knob_texts[N_GUARANTEE_KNOBS] = {
     [GUARANTEE_POSTCOPY] = "postcopy",
 };
 
-static const char *const basis_texts[N_GUARANTEE_BASES] = {
+static const char *const all_bases[N_GUARANTEE_BASES] = {
     [GUARANTEE_ANY_WORKLOAD] = "any workload",
     [GUARANTEE_HISTORY] = "worst of history",
     [GUARANTEE_P95] = "p95",
 };
+
+static const char *knob_text(enum guarantee_knob knob) {
+    return knob < N_GUARANTEE_KNOBS ? all_knobs[knob] : "-";
+}
+
+static const char *basis_text(enum guarantee_basis basis) {
+    return basis < N_GUARANTEE_BASES ? all_bases[basis] : "-";
+}
 
 /* What the toolstacks let one set: read in their sources. The first row that fits counts. */
 static const struct setting {
@@ -131,11 +139,11 @@ static enum dc_status add_option(const struct predict_question *question, const 
     if (value == NULL)
         return DC_ENOMEM;
     struct writer_value values[N_COLUMNS] = {
-        [COLUMN_KNOB] = writer_text(knob_texts[option->knob]),
+        [COLUMN_KNOB] = writer_text(knob_text(option->knob)),
         [COLUMN_VALUE] = writer_text(value),
         [COLUMN_MIGRATION] = time_value(option->times.migration_ms),
         [COLUMN_DOWNTIME] = time_value(option->times.downtime_ms),
-        [COLUMN_BASIS] = writer_text(basis_texts[option->basis]),
+        [COLUMN_BASIS] = writer_text(basis_text(option->basis)),
         [COLUMN_HOLDS] = writer_number(option->holds),
         [COLUMN_SETTABLE] = writer_number(is_usable(question, option)),
         [COLUMN_BANDWIDTH] = writer_number(option->bandwidth_bytes_per_s),
@@ -174,8 +182,7 @@ static enum dc_status add_verdict(const struct predict_question *question, const
         return predict_report_note(report, err,
                                    "nothing that can be set guarantees it; the rows say what comes nearest");
     }
-    enum dc_status rc =
-        predict_report_fact(report, "strongest_basis", WRITER_TEXT, writer_text(basis_texts[best]), err);
+    enum dc_status rc = predict_report_fact(report, "strongest_basis", WRITER_TEXT, writer_text(basis_text(best)), err);
     for (size_t i = 0; rc == DC_OK && i < guarantee->n_options; i++) {
         const struct guarantee_option *option = &guarantee->options[i];
         if (!option->holds || option->basis != best || !is_usable(question, option))
@@ -183,7 +190,7 @@ static enum dc_status add_verdict(const struct predict_question *question, const
         const char *value = value_text(option, report, err);
         rc = value == NULL ? DC_ENOMEM
                            : predict_report_note(report, err, "guaranteed %s: %s%s%s (%s)", grounds[best],
-                                                 knob_texts[option->knob], option->knob == GUARANTEE_NONE ? "" : " ",
+                                                 knob_text(option->knob), option->knob == GUARANTEE_NONE ? "" : " ",
                                                  option->knob == GUARANTEE_NONE ? "" : value,
                                                  setting_of(&option->policy, option->knob)->how);
     }
@@ -200,7 +207,7 @@ static enum dc_status add_notes(const struct predict_question *question, const s
         const struct guarantee_option *option = &guarantee->options[i];
         const struct setting *setting = setting_of(&option->policy, option->knob);
         if (!setting->settable && option->basis == GUARANTEE_ANY_WORKLOAD)
-            rc = predict_report_note(report, err, "%s: %s", knob_texts[option->knob], setting->how);
+            rc = predict_report_note(report, err, "%s: %s", knob_text(option->knob), setting->how);
         may_not_end |= option->holds && !isfinite(option->times.migration_ms);
         has_history |= option->basis == GUARANTEE_HISTORY;
     }
@@ -241,6 +248,7 @@ enum dc_status predict_guarantee(const struct predict_question *question, struct
         .most_bytes_per_s = MOST_FACTOR * fmax(question->nic_bytes_per_s, question->bandwidth_bytes_per_s),
         .deadline_ms = question->cli->deadline_ms,
         .max_downtime_ms = question->max_downtime_ms,
+        .spread_frac = question->vm->spread_frac,
     };
     struct guarantee guarantee = {0};
     enum dc_status rc = predict_report_init(report, "guarantee", "options", columns, N_COLUMNS, err);
