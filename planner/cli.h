@@ -45,6 +45,7 @@ enum cli_group {
     CLI_PREDICT = 1 << 5, /* --bandwidth, --from-prediction, --max-downtime and struct cli_predict's */
     CLI_DIR = 1 << 6,
     CLI_AGENT = 1 << 7,
+    CLI_SINCE = 1 << 8, /* --since */
 };
 
 struct cli_names {
@@ -72,7 +73,7 @@ struct cli {
     const char *dir_path;
     const char *agent_path;
     enum cli_format format;
-    double deadline_ms, max_downtime_ms, time_limit_ms; /* 0: not given */
+    double deadline_ms, max_downtime_ms, time_limit_ms, since_ms; /* 0: not given */
     unsigned max_parallel;
     bool has_seed;
     uint64_t seed;

@@ -43,6 +43,7 @@ enum option_key {
     KEY_GUARANTEE,
     KEY_DIR,
     KEY_AGENT,
+    KEY_SINCE,
 };
 
 static const struct {
@@ -75,6 +76,7 @@ static const struct {
     {CLI_PREDICT, {"deadline", KEY_DEADLINE, "TIME", 0, "With --guarantee: the migration ends within TIME", 2}},
     {CLI_PREDICT,
      {"max-downtime", KEY_MAX_DOWNTIME, "TIME", 0, "The VM may be down for TIME (default: its downtime budget)", 2}},
+    {CLI_SINCE, {"since", KEY_SINCE, "TIME", 0, "Only migrations that began within the last TIME, such as 24h", 2}},
     {CLI_DIR, {"dir", KEY_DIR, "DIR", 0, "Write the keys to DIR (default: the current folder)", 2}},
     {CLI_AGENT, {"agent", KEY_AGENT, "FILE", 0, "Check this agent configuration too, by decamp-agent", 2}},
     {CLI_FORMAT,
@@ -236,6 +238,9 @@ static error_t parse_limit(int key, char *text, struct argp_state *state, struct
         return 0;
     case KEY_TIME_LIMIT:
         cli->time_limit_ms = parse_duration("--time-limit", text, state);
+        return 0;
+    case KEY_SINCE:
+        cli->since_ms = parse_duration("--since", text, state);
         return 0;
     case KEY_MAX_PARALLEL:
         cli->max_parallel = (unsigned)parse_integer("--max-parallel", text, 1, 1000000, state);

@@ -10,6 +10,8 @@ const struct cli_verb cli_verbs[] = {
     {"evacuate", "HOST...", "Plan how to empty hosts", PLAN_GROUPS, 1, SIZE_MAX, cmd_evacuate},
     {"schedule", "--moves FILE", "Plan moves with chosen destinations", PLAN_GROUPS | CLI_MOVES, 0, 0, cmd_schedule},
     {"predict", "[VM]", "Say what one migration costs, per bandwidth", READ_GROUPS | CLI_PREDICT, 0, 1, cmd_predict},
+    {"accuracy", "[VM]", "Compare what was predicted with what was observed", READ_GROUPS | CLI_SINCE, 0, 1,
+     cmd_accuracy},
     {"verify", "PLAN", "Replay a plan against the fleet and say what breaks", READ_GROUPS, 1, 1, cmd_verify},
     {"show", "PLAN", "Print a plan (a file, or an id the daemon knows)", READ_GROUPS, 1, 1, cmd_show},
     {"hosts", "", "List the hosts", READ_GROUPS, 0, 0, cmd_hosts},

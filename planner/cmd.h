@@ -18,5 +18,6 @@ enum dc_status cmd_show(const struct cli *cli, enum cli_exit *exit_out, struct d
 enum dc_status cmd_hosts(const struct cli *cli, enum cli_exit *exit_out, struct dc_error *err);
 enum dc_status cmd_vms(const struct cli *cli, enum cli_exit *exit_out, struct dc_error *err);
 enum dc_status cmd_snapshot(const struct cli *cli, enum cli_exit *exit_out, struct dc_error *err);
+enum dc_status cmd_accuracy(const struct cli *cli, enum cli_exit *exit_out, struct dc_error *err);
 enum dc_status cmd_keys(const struct cli *cli, enum cli_exit *exit_out, struct dc_error *err);
 enum dc_status cmd_check_config(const struct cli *cli, enum cli_exit *exit_out, struct dc_error *err);

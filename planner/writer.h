@@ -27,6 +27,7 @@ enum writer_kind {
     WRITER_SPREAD,    /* ms, p50, p90 and p95; one figure where they are the same */
     WRITER_RATIO,     /* a factor, three digits */
     WRITER_PERCENT,   /* a difference as a fraction, for people in percent */
+    WRITER_SHARE,     /* a part of a whole, likewise but without a sign */
     WRITER_TIME,      /* unix ms, for people the local day and time */
     WRITER_BOOL,      /* number 0 or 1 */
 };

@@ -37,6 +37,7 @@ json_t *writer_json_value(enum writer_kind kind, const struct writer_value *valu
     case WRITER_NUMBER:
     case WRITER_RATIO:
     case WRITER_PERCENT:
+    case WRITER_SHARE:
         return json_real(value->number);
     case WRITER_BOOL:
         return json_boolean(value->number != 0);

@@ -129,6 +129,9 @@ static void format_number(enum writer_kind kind, const struct writer_value *valu
     case WRITER_PERCENT:
         (void)snprintf(cell, CELL_BYTES, "%+.1f %%", value->number * 100);
         return;
+    case WRITER_SHARE:
+        (void)snprintf(cell, CELL_BYTES, "%.1f %%", value->number * 100);
+        return;
     case WRITER_TIME:
         format_time(value->number, cell);
         return;
