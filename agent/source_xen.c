@@ -207,8 +207,8 @@ static void refresh_host(struct source *source) {
     source->host.reserved_memory_bytes = reserved_bytes > 0 ? reserved_bytes : 0;
 }
 
-/* Reads all anew; true when something but the use of processors changed. */
-static bool refresh_domains(struct source *source) {
+/* Reads all anew, or leaves all as it was and returns false. `*changed_out`: something but the use of processors. */
+static bool refresh_domains(struct source *source, bool *changed_out) {
     struct xen_domains domains = {.n = 0};
     struct source_vm *vms = NULL;
     size_t n_vms = 0;
@@ -217,18 +217,21 @@ static bool refresh_domains(struct source *source) {
         xen_domains_dispose(&domains);
         return false;
     }
-    const bool changed = !xen_domains_same_vms(source->vms, source->n_vms, vms, n_vms);
+    *changed_out = !xen_domains_same_vms(source->vms, source->n_vms, vms, n_vms);
     xen_domains_dispose(&source->domains);
     free(source->vms);
     source->domains = domains;
     source->vms = vms;
     source->n_vms = n_vms;
     refresh_host(source);
-    return changed;
+    return true;
 }
 
 static void refresh_and_tell(struct source *source) {
-    if (refresh_domains(source))
+    bool changed = false;
+    if (!refresh_domains(source, &changed))
+        return;
+    if (changed)
         source->events.vms_changed(source->events.context);
     xen_bursts_drop_marks(source->bursts, &source->domains);
     xen_watch_look(source->watch, &source->domains);
@@ -333,36 +336,32 @@ static enum dc_status open_parts(struct source *source, const struct source_conf
     return rc;
 }
 
-static enum dc_status make_source(uv_loop_t *loop, const struct source_config *config,
-                                  const struct source_events *events, struct source **source_out,
-                                  struct dc_error *err) {
-    struct xen_vm_defaults defaults = {.overhead = config->overhead};
-    const enum dc_status rc = stop_policy_init(&defaults.policy, config->xen_policy, err);
-    if (rc != DC_OK)
-        return error_prefix(err, "source xen: xen_policy");
+/* NULL when out of memory. */
+static struct source *make_source(uv_loop_t *loop, const struct source_config *config,
+                                  const struct source_events *events) {
     struct source *source = calloc(1, sizeof(*source));
     char *host_name = strdup(config->host);
     if (source == NULL || host_name == NULL) {
         free(source);
         free(host_name);
-        return error_set_nomem(err);
+        return NULL;
     }
-    *source =
-        (struct source){.loop = loop, .events = *events, .defaults = defaults, .host_name = host_name, .n_open = 1};
+    *source = (struct source){.loop = loop, .events = *events, .host_name = host_name, .n_open = 1};
+    source->defaults.overhead = config->overhead;
     source->host.name = host_name;
     source->host.state = FLEET_HOST_ON;
-    *source_out = source;
-    return DC_OK;
+    return source;
 }
 
 static enum dc_status xen_open(uv_loop_t *loop, const struct source_config *config, const struct source_events *events,
                                struct source **source_out, struct dc_error *err) {
-    struct source *source = NULL;
     *source_out = NULL;
-    enum dc_status rc = make_source(loop, config, events, &source, err);
-    if (rc != DC_OK)
-        return rc;
-    rc = connect_to_xen(source, err);
+    struct source *source = make_source(loop, config, events);
+    if (source == NULL)
+        return error_set_nomem(err);
+    enum dc_status rc = stop_policy_init(&source->defaults.policy, config->xen_policy, err);
+    if (rc == DC_OK)
+        rc = connect_to_xen(source, err);
     if (rc == DC_OK && uv_poll_init(loop, &source->xenstore, xs_fileno(source->xs)) != 0)
         rc = error_set(err, DC_EINTERNAL, "source xen: xenstore cannot be watched");
     if (rc != DC_OK) {
@@ -374,11 +373,13 @@ static enum dc_status xen_open(uv_loop_t *loop, const struct source_config *conf
     source->refresh.data = source;
     source->n_open = 2;
     rc = open_parts(source, config, err);
+    bool changed = false;
+    if (rc == DC_OK && !refresh_domains(source, &changed)) /* without a list no mark can be judged */
+        rc = error_set(err, DC_EIO, "source xen: the domains cannot be listed");
     if (rc != DC_OK) {
         xen_close(source);
         return rc;
     }
-    (void)refresh_domains(source);
     xen_bursts_recover(source->bursts, &source->domains);
     (void)uv_poll_start(&source->xenstore, UV_READABLE, on_xenstore);
     (void)uv_timer_start(&source->refresh, on_refresh, 0, REFRESH_MS); /* at once: the first look for migrations */

@@ -35,7 +35,7 @@ static struct source_vm *vms_of(const struct xen_domains *domains, const struct 
 static void test_the_facts_of_a_vm(void **state) {
     (void)state;
     struct xen_domains before = {.n = 0}, now = {.n = 0};
-    *add(&before, 3, UUID_1, "web1") = (struct xen_domain){.domid = 3, .uuid = UUID_1, .name = before.items[0].name};
+    (void)add(&before, 3, UUID_1, "web1"); /* with no time used, read at 0 */
     struct xen_domain *domain = add(&now, 3, UUID_1, "web1");
     domain->cpu_time_ns = 3000;
     domain->cpu_read_ns = 2000;
