@@ -54,8 +54,20 @@ static double turn_pages(const struct precopy *precopy, double bytes_a_page) {
     const double rate = precopy_push_rate(precopy);
     if (rate < precopy->steps->bytes_per_s)
         return rate * CAPPED_LOOK_S / bytes_a_page;
-    const double group_s = LOOK_GROUP_PAGES * bytes_a_page / rate;
-    return LOOK_GROUP_PAGES * (floor(LOOK_S / group_s) + 1);
+    const double groups = rate * LOOK_S / (LOOK_GROUP_PAGES * bytes_a_page);
+    return LOOK_GROUP_PAGES * (floor(groups) + 1);
+}
+
+/* How many turns of `turn` pages until the queue is below the threshold, or
+ * the bandwidth changes. */
+static double turns_to_go(const struct precopy *precopy, double queue_pages, double turn, double bytes_a_page) {
+    const double over = fmax(queue_pages - threshold_pages(precopy), 0);
+    const double turns = floor(over / turn) + 1;
+    const double change_s = precopy_next_step_s(precopy);
+    if (isinf(change_s))
+        return turns;
+    const double turn_s = turn * bytes_a_page / precopy_push_rate(precopy);
+    return fmin(turns, fmax(ceil((change_s - precopy->time_s) / turn_s), 1));
 }
 
 /* Sends whole turns until the queue is below the threshold; returns what was
@@ -64,13 +76,10 @@ static struct page_load send_to_threshold(struct precopy *precopy, struct qemu_q
     const struct stop_policy_class *policy = precopy->vm->policy.policy;
     struct page_load sent = {0};
     do {
-        const double bytes_a_page = qemu_queue_bytes(queue, policy) / queue->pages;
+        const double bytes_a_page =
+            queue->zero_pages > 0 ? qemu_queue_bytes(queue, policy) / queue->pages : policy->page_wire_bytes;
         const double turn = turn_pages(precopy, bytes_a_page);
-        const double turn_s = turn * bytes_a_page / precopy_push_rate(precopy);
-        const double over = fmax(queue->pages - threshold_pages(precopy), 0);
-        const double stretch_s = precopy_next_step_s(precopy) - precopy->time_s;
-        const double turns = fmin(floor(over / turn) + 1, fmax(ceil(stretch_s / turn_s), 1));
-        const double pages = fmin(turns * turn, queue->pages);
+        const double pages = fmin(turns_to_go(precopy, queue->pages, turn, bytes_a_page) * turn, queue->pages);
         const double bytes = qemu_queue_take(queue, policy, pages);
         precopy_send(precopy, bytes);
         sent.pages += pages;
