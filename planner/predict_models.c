@@ -33,8 +33,8 @@ static const struct writer_field columns[N_COLUMNS] = {
     [COLUMN_BYTES] = {"bytes", "SENT", WRITER_BYTES, false},
     [COLUMN_ROUNDS] = {"rounds", "ROUNDS", WRITER_COUNT, false},
     [COLUMN_VERDICT] = {"verdict", "VERDICT", WRITER_TEXT, false},
-    [COLUMN_MIGRATION_OFF] = {"migration_off_frac", "MIGRATION OFF", WRITER_PERCENT, false},
-    [COLUMN_DOWNTIME_OFF] = {"downtime_off_frac", "DOWNTIME OFF", WRITER_PERCENT, false},
+    [COLUMN_MIGRATION_OFF] = {"migration_off_frac", "MT OFF", WRITER_PERCENT, false},
+    [COLUMN_DOWNTIME_OFF] = {"downtime_off_frac", "DT OFF", WRITER_PERCENT, false},
 };
 
 struct comparison {
@@ -139,7 +139,9 @@ static enum dc_status add_notes(const struct comparison *comparison, struct dc_e
                                      ? "the p50 and p95 curves of the agent's history, each replayed"
                                      : "no history, only a constant rate over a working set");
     if (rc == DC_OK)
-        rc = predict_report_note(report, err, "OFF: how far AVG is from the p50 of HIST, where both converge");
+        rc = predict_report_note(
+            report, err,
+            "OFF: how far AVG is from the p50 of HIST in migration time (MT) and downtime (DT), where both converge");
     if (rc == DC_OK && comparison->differs)
         rc = predict_report_note(report, err, "AVG and HIST disagree on whether the migration ends: trust HIST");
     if (rc == DC_OK && comparison->forced)

@@ -11,6 +11,8 @@ import subprocess
 import jsonschema
 import pytest
 
+from lone_planner import LonePlanner
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("DECAMP_BIN_DIR", ROOT / "build" / "dev" / "bin"))
 SMALL = ROOT / "tests" / "data" / "fleets" / "small.json"
@@ -291,6 +293,25 @@ def test_a_summary_of_the_history_gives_no_worst_case(write):
     guarantee = ask("db1", "--guarantee", "--deadline", "60s", fleet=write(document))["guarantee"]
     assert {o["basis"] for o in guarantee["options"]} == {"any workload", "p95"}
     assert any("no recorded bursts" in note for note in guarantee["notes"])
+
+
+# --- asked of the daemon ---
+
+
+def test_the_daemon_answers_from_what_agents_published(tmp_path):
+    with LonePlanner(tmp_path) as planner:
+        planner.full_agent("h1", ["web1", "db1"])
+        planner.wait_predicted(2)
+        result = subprocess.run([BIN / "decamp", "predict", "web1", "--socket", planner.socket, "-o", "json", "--models",
+                                 "--curve", "rate", "--sla", "99.9%", "--guarantee", "--deadline", "1h"],
+                                capture_output=True, text=True, check=False, timeout=60)
+        assert result.returncode == 0, result.stderr
+        document = json.loads(result.stdout)
+        jsonschema.validate(document, SCHEMA)
+        vm = document["vms"][0]
+        assert vm["models"]["rows"] and vm["curve"]["points"] and vm["sla"]["points"]
+        assert any("agent's history" in note for note in vm["models"]["notes"])
+        assert {o["basis"] for o in vm["guarantee"]["options"]} == {"any workload", "p95"}
 
 
 # --- all at once, and hostile input ---
