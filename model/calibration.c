@@ -23,8 +23,9 @@ double calibration_usual_post_ms(const char *policy_name) {
 static bool is_usable(const struct calibration_sample *sample) {
     return sample->from != NULL && sample->to != NULL && isfinite(sample->nominal_bytes_per_s) &&
            sample->nominal_bytes_per_s > 0 && isfinite(sample->migration_ms) && sample->migration_ms > 0 &&
-           isfinite(sample->bytes) && sample->bytes > 0 && isfinite(sample->downtime_ms) &&
-           isfinite(sample->stop_bytes) && isfinite(sample->startup_ms) && isfinite(sample->usual_post_ms);
+           isfinite(sample->bytes) && sample->bytes > 0 && isfinite(sample->predicted_bytes) &&
+           isfinite(sample->downtime_ms) && isfinite(sample->stop_bytes) && isfinite(sample->startup_ms) &&
+           isfinite(sample->usual_post_ms);
 }
 
 static struct calibration learn_group(const struct calibration_group *group, const struct calibration *parent,

@@ -4,7 +4,7 @@
  * In:  observed migrations (times in ms, bytes) and what their path carries on paper.
  * Out: per pair, per host and for all hosts together: the time before the
  *      first page (pre) and after the last (post, the hand-over), the goodput,
- *      the start-up latency, and how far totals spread about what these explain.
+ *      the start-up latency, and how far totals spread about what was predicted.
  *
  *   migration time = pre + post + bytes / (goodput x nominal)
  *   downtime       = post + stop-and-copy bytes / (goodput x nominal)
@@ -30,6 +30,7 @@ struct calibration_sample {
     double nominal_bytes_per_s; /* of the path, before any goodput */
     double migration_ms;        /* observed, from the migration's beginning to its end */
     double bytes;               /* on the wire: observed, else predicted */
+    double predicted_bytes;     /* on the wire, as predicted before; 0: as `bytes` */
     double downtime_ms;         /* observed */
     double stop_bytes;          /* on the wire while the guest stood still, as predicted */
     double startup_ms;          /* from the order to the migration's beginning */
@@ -43,7 +44,7 @@ struct calibration {
     double post_ms;
     double goodput_frac; /* of the path's capacity */
     double startup_ms;
-    double spread_frac; /* robust standard deviation of totals about the fit, of the total */
+    double spread_frac; /* robust standard deviation of totals about those predicted, of the total; widened for few */
 };
 
 /* What `post` usually is under a stop policy, by its name. */

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "model/calibration_fit.h"
 
+#include "model/spread.h"
+
 #include <gsl/gsl_linalg.h>
 #include <gsl/gsl_statistics_double.h>
 #include <math.h>
@@ -166,11 +168,13 @@ double calibration_fit_spread(const struct calibration_group *group, const struc
                               double parent_frac) {
     for (size_t i = 0; i < group->n; i++) {
         const struct calibration_sample *sample = group->samples[i];
-        const double fitted_ms =
-            figures->pre_ms + figures->post_ms + figures->slowness * 1e3 * sample->bytes / sample->nominal_bytes_per_s;
-        group->scratch[i] = fabs(sample->migration_ms - fitted_ms) / fitted_ms;
+        const double bytes = sample->predicted_bytes > 0 ? sample->predicted_bytes : sample->bytes;
+        const double predicted_ms =
+            figures->pre_ms + figures->post_ms + figures->slowness * 1e3 * bytes / sample->nominal_bytes_per_s;
+        group->scratch[i] = fabs(sample->migration_ms - predicted_ms) / predicted_ms;
     }
     const double n = (double)group->n;
-    const double own_frac = sigma_of_median * gsl_stats_median(group->scratch, 1, group->n);
+    const double own_frac =
+        sigma_of_median * gsl_stats_median(group->scratch, 1, group->n) * spread_small_sample_factor(group->n);
     return sqrt((n * own_frac * own_frac + PARENT_COUNTS * parent_frac * parent_frac) / (n + PARENT_COUNTS));
 }

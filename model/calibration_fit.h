@@ -35,7 +35,9 @@ struct calibration_figures calibration_fit(const struct calibration_group *group
 /* The median start-up latency, or `parent_ms` where fewer than `n_min` are known. */
 double calibration_fit_startup(const struct calibration_group *group, size_t n_min, double parent_ms);
 
-/* The robust standard deviation (1.4826 x the median) of |observed - fitted| / fitted totals, with
- * `parent_frac` counted as if it were that of four more. */
+/* The robust standard deviation (1.4826 x the median) of |observed - predicted| / predicted totals, those
+ * predicted from the predicted bytes under the fit: what the fit explains by bytes that nobody knew before is part
+ * of the spread too. Widened by spread_small_sample_factor(), with `parent_frac` counted as if it were that of four
+ * more. */
 double calibration_fit_spread(const struct calibration_group *group, const struct calibration_figures *figures,
                               double parent_frac);

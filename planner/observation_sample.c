@@ -18,6 +18,7 @@ bool observation_sample(const struct fleet_observation *seen, struct calibration
         .nominal_bytes_per_s = predicted->bandwidth_bytes_per_s / predicted->goodput_frac,
         .migration_ms = seen->migration_ms,
         .bytes = seen->bytes > 0 ? seen->bytes : predicted->bytes,
+        .predicted_bytes = predicted->bytes,
         .downtime_ms = seen->downtime_ms,
         .stop_bytes = predicted->converges ? stop_s * predicted->bandwidth_bytes_per_s : not_known,
         .startup_ms = seen->startup_ms,

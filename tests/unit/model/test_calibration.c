@@ -74,6 +74,24 @@ static void test_recovers_the_truth(void **state) {
     assert_near(learned.spread_frac, 0.01, 0.008);
 }
 
+/* Bytes that were other than predicted are no fault of the path, and part of the spread all the same. */
+static void test_spread_counts_unforeseen_bytes(void **state) {
+    (void)state;
+    static const struct truth truth = {.pre_ms = 320, .post_ms = 85, .goodput_frac = 0.88, .noise_frac = 0.001};
+    struct calibration_sample samples[200];
+    uint64_t random = random_seed();
+    for (size_t i = 0; i < 200; i++) {
+        samples[i] = observe(&truth, &random);
+        samples[i].predicted_bytes = samples[i].bytes / (1 + 0.08 * normal(&random));
+    }
+    const struct calibration learned = learn_one(samples, 200, "h1", "h2");
+    assert_near(learned.goodput_frac, 0.88, 0.01);
+    assert_near(learned.spread_frac, 0.08, 0.02);
+    for (size_t i = 0; i < 200; i++)
+        samples[i].predicted_bytes = 0; /* not known: the observed ones stand in */
+    assert_true(learn_one(samples, 200, "h1", "h2").spread_frac < 0.01);
+}
+
 /* Over many worlds: 12 to 40 observations, up to 30% of them spoilt. */
 static void test_bears_contamination(void **state) {
     (void)state;
@@ -221,6 +239,7 @@ static void test_widens_upwards_only(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_recovers_the_truth),
+        cmocka_unit_test(test_spread_counts_unforeseen_bytes),
         cmocka_unit_test(test_bears_contamination),
         cmocka_unit_test(test_never_from_fewer_than_it_says),
         cmocka_unit_test(test_falls_back_from_pair_to_fleet),
