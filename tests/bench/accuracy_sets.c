@@ -8,7 +8,10 @@
  * first of those in flight ends their shares hold, so its end is exact; then it counts.
  *
  * Exactly equal shares would let all guests end, and the link stand still, at the
- * same moments, as no set of real connections does.
+ * same moments, as no set of real connections does. How unequal they are was chosen
+ * with these four sets in view (0 to 30% were tried: 0 makes 2 at once 4.7% too long,
+ * 10% makes 8 at once 6.0% too short), START_S is the median of their starts: the makespans
+ * show how well the model fits, not how well it foretells other sets.
  */
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tests/bench/accuracy.h"
