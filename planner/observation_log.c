@@ -161,7 +161,7 @@ enum dc_status observation_log_restore(struct observation_log *log, int64_t numb
         record->expires_ms = now_ms + order_after_restart_ms;
     else
         record->expires_ms = now_ms + (stage == OBSERVATION_LOG_UNDER_WAY ? longest_migration_ms : merge_window_ms);
-    if (log->n_records > 2 * OBSERVATION_LOG_KEPT)
+    if (log->n_records > (size_t)2 * OBSERVATION_LOG_KEPT)
         trim(log);
     return DC_OK;
 }
@@ -238,7 +238,7 @@ static enum dc_status begin(struct observation_log *log, struct fleet *fleet, co
         const struct foresight_wish wish = {.to = by_source ? event->peer_host : host,
                                             .bandwidth_bytes_per_s = event->bandwidth_bytes_per_s};
         rc = open_record(log, fleet, (size_t)vm, &wish, &record, err);
-        if (rc != DC_OK)
+        if (rc != DC_OK || record == NULL)
             return rc;
     }
     struct fleet_observation *seen = &record->seen;
@@ -278,7 +278,7 @@ static enum dc_status end(struct observation_log *log, struct fleet *fleet, cons
             return DC_OK;
         const struct foresight_wish wish = {.to = event->peer_host};
         rc = open_record(log, fleet, (size_t)vm, &wish, &record, err);
-        if (rc != DC_OK)
+        if (rc != DC_OK || record == NULL)
             return rc;
         record->seen.predicted = (struct fleet_foresight){0};
     }

@@ -320,6 +320,7 @@ static void test_calibration_leaves_what_a_document_gives(void **state) {
     struct calibration learned = {.n = 5, .pre_ms = 100, .post_ms = 240.4, .goodput_frac = 0.8, .spread_frac = 0.1};
     struct fleet fleet = read_fleet();
     (void)fixture;
+    free(fleet.calibration);
     fleet.calibration = calloc(1, sizeof(learned));
     assert_non_null(fleet.calibration);
     fleet.calibration[0] = learned;
