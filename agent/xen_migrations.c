@@ -16,7 +16,8 @@
 #define CLOSE_LOOKS_MS 250.0
 /* Between the processes of one migration, and after the last, the toolstack may do without for so long. */
 #define PAUSE_OF_PROCESSES_MS 1000.0
-/* A suspended or received domain whose toolstack is gone is not looked at closely for ever. */
+/* A suspended or received domain whose toolstack is gone is not looked at closely for ever, an ended migration not
+ * remembered for ever. */
 #define GIVEN_UP_MS 60000.0
 
 struct record {
@@ -177,7 +178,8 @@ static void take_process(struct xen_migrations *migrations, const struct xen_loo
         return;
     const double began_ms = fmax(0, look->now_ms - fmax(0, process->age_ms));
     struct record *record = find(migrations, domain->uuid);
-    if (record != NULL && has_ended(record) && began_ms > record->ended_ms) { /* the next one already */
+    const bool is_age_known = process->age_ms >= 0; /* not of one that ends just now */
+    if (record != NULL && has_ended(record) && is_age_known && began_ms > record->ended_ms) { /* the next one already */
         forget(migrations, record);
         record = NULL;
     }
@@ -199,11 +201,20 @@ static void take_process(struct xen_migrations *migrations, const struct xen_loo
         take_source(migrations, look, record, domain, began_ms);
 }
 
+static bool is_end_of(const struct record *record, const struct xen_domain *domain) {
+    return (record->has_source && record->source_domid == domain->domid) ||
+           (record->has_target && record->target_domid == domain->domid);
+}
+
 /* The other end within this host, and what comes under a name of its own. */
 static void take_domain(struct xen_migrations *migrations, const struct xen_look *look,
                         const struct xen_domain *domain) {
     struct record *record = find(migrations, domain->uuid);
     const bool is_incoming = domain->name != NULL && xen_signs_is_incoming(domain->name) && !domain->is_dying;
+    if (record != NULL && has_ended(record) && is_incoming && !is_end_of(record, domain)) { /* it comes back already */
+        forget(migrations, record);
+        record = NULL;
+    }
     if (record == NULL && is_incoming)
         record = find_or_add(migrations, domain->uuid, look->now_ms);
     if (record != NULL && !has_ended(record) && !domain->is_dying && (is_incoming || record->has_source))
@@ -259,13 +270,10 @@ static void follow(struct xen_migrations *migrations, const struct xen_look *loo
         record->ended_ms = look->now_ms; /* it did not come, and this end does not know why */
 }
 
-/* An ended one is kept while a process of it or its other end is still here, so that it does not begin again. */
+/* Its toolstack stays for seconds after the end, and names change meanwhile: an ended one is kept, so that it does not
+ * begin again. The next migration has a process that is younger. */
 static bool is_done(const struct xen_look *look, const struct record *record) {
-    if (!has_ended(record) || record->is_seen)
-        return false;
-    return !record->has_source || !record->has_target ||
-           xen_domains_at(look->domains, record->source_domid, record->uuid) == NULL ||
-           xen_domains_at(look->domains, record->target_domid, record->uuid) == NULL;
+    return has_ended(record) && !record->is_seen && look->now_ms - record->ended_ms > GIVEN_UP_MS;
 }
 
 static enum xen_migrations_pace pace_of(const struct xen_look *look, const struct record *record) {

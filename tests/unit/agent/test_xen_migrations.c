@@ -171,6 +171,19 @@ static void test_to_another_host(void **state) {
     assert_int_equal(fixture->n_told, 2);
 }
 
+static void test_it_comes_back_at_once(void **state) {
+    struct fixture *fixture = *state;
+    test_to_another_host(state);
+    fixture->has_target = true;
+    look(fixture, 1000);
+    assert_int_equal(fixture->pace, XEN_MIGRATIONS_CLOSE);
+    fixture->target.n_online_vcpus = 1;
+    fixture->target.is_paused = false;
+    look(fixture, 50);
+    assert_int_equal(fixture->n_told, 3);
+    assert_true(fixture->told[2].has_ended && fixture->told[2].succeeded && fixture->told[2].resumed_unix_ms > 0);
+}
+
 static void test_within_one_host(void **state) {
     struct fixture *fixture = *state;
     begin(fixture);
@@ -192,11 +205,28 @@ static void test_within_one_host(void **state) {
     for (int i = 0; i < 5; i++)                   /* xl takes the old one away: that is no new migration */
         look(fixture, 100);
     fixture->has_source = false;
+    fixture->target.name = incoming; /* names are read every few seconds only: xl names nobody for a while */
     look(fixture, 100);
+    look(fixture, 100);
+    fixture->target.name = web1;
+    look(fixture, 5000);
+    fixture->xl.age_ms = -1; /* it ends while it is read */
+    fixture->has_xl = true;
+    look(fixture, 0.5);
     fixture->has_xl = false;
     look(fixture, 100);
     assert_int_equal(fixture->pace, XEN_MIGRATIONS_IDLE);
     assert_int_equal(fixture->n_told, 2);
+}
+
+static void test_an_old_one_is_forgotten(void **state) {
+    struct fixture *fixture = *state;
+    test_within_one_host(state);
+    look(fixture, 61000);
+    fixture->has_xl = true;
+    fixture->xl.age_ms = -1; /* not known: it could be anybody's, but nobody's is remembered */
+    look(fixture, 0.5);
+    assert_int_equal(fixture->n_told, 3);
 }
 
 static void test_the_next_one_is_another(void **state) {
@@ -373,7 +403,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_nothing_happens),
         TEST(test_to_another_host),
+        TEST(test_it_comes_back_at_once),
         TEST(test_within_one_host),
+        TEST(test_an_old_one_is_forgotten),
         TEST(test_the_next_one_is_another),
         TEST(test_the_next_one_follows_at_once),
         TEST(test_one_that_is_resumed_failed),
