@@ -48,7 +48,7 @@ static enum dc_status plan_offline(const struct cli *cli, const struct goal *goa
     const bool wanted = terminal || (cli->verbose && !cli->quiet);
     const struct solve_options options = {
         .cancel = interrupt_watch(), .on_progress = wanted ? show_progress : NULL, .context = &terminal};
-    enum dc_status rc = fleet_doc_read_file(cli->fleet_path, fleet, err);
+    enum dc_status rc = cli_load_fleet(cli, fleet, err);
     if (rc == DC_OK)
         rc = answer(fleet, goal, &options, plan_out, err);
     if (terminal)
