@@ -24,35 +24,48 @@ static bool copy_rates(const struct plan_step *step, struct bandwidth_step *rate
     return n > 0;
 }
 
-enum dc_status plan_replay_step(const struct plan_step *step, const struct fleet_vm *vm, double *migration_ms_out,
-                                struct dc_error *err) {
-    *migration_ms_out = 0;
-    if (vm->profile.kind == DIRTY_PROFILE_NONE || !vm->has_policy || vm->state != FLEET_VM_RUNNING)
-        return DC_OK;
-    size_t n_rates = 0;
+/* The plan's clock counts from the order: until the migration begins nothing is sent. */
+static enum dc_status simulate(const struct fleet_vm *vm, double q_frac, const struct bandwidth_step *rates,
+                               size_t n_rates, double *migration_ms_out, struct dc_error *err) {
     struct dirty_curve curve = {0};
     struct precopy_result result;
-    struct bandwidth_step *rates = calloc(step->n_rates + 1, sizeof(*rates));
-    if (rates == NULL)
-        return error_set_nomem(err);
-    enum dc_status rc = DC_OK;
-    if (!copy_rates(step, rates, &n_rates))
-        goto out;
-    rc = dirty_profile_quantile(&vm->profile, 0.95, &curve, err);
+    enum dc_status rc = dirty_profile_quantile(&vm->profile, q_frac, &curve, err);
     if (rc != DC_OK)
-        goto out;
-    const struct precopy_vm precopy = {
+        return rc;
+    struct precopy_vm precopy = {
         .memory_pages = ceil(vm->memory_bytes / UNITS_PAGE_BYTES),
         .zero_pages = vm->profile.zero_pages,
         .curve = &curve,
         .policy = vm->policy,
         .overhead = vm->overhead,
     };
+    precopy.overhead.pre_ms += vm->startup_ms;
     rc = precopy_simulate(&precopy, rates, n_rates, &result, err);
     if (rc == DC_OK)
         *migration_ms_out = 1e3 * result.migration_s;
-out:
     dirty_curve_dispose(&curve);
+    return rc;
+}
+
+enum dc_status plan_replay_step(const struct plan_step *step, const struct fleet_vm *vm, double *migration_ms_out,
+                                struct dc_error *err) {
+    *migration_ms_out = 0;
+    if (vm->profile.kind == DIRTY_PROFILE_NONE || !vm->has_policy || vm->state != FLEET_VM_RUNNING)
+        return DC_OK;
+    size_t n_rates = 0;
+    struct prediction_quantiles migration_ms = {0};
+    struct bandwidth_step *rates = calloc(step->n_rates + 1, sizeof(*rates));
+    if (rates == NULL)
+        return error_set_nomem(err);
+    enum dc_status rc = DC_OK;
+    if (!copy_rates(step, rates, &n_rates))
+        goto out;
+    rc = simulate(vm, 0.5, rates, n_rates, &migration_ms.p50, err);
+    if (rc == DC_OK)
+        rc = simulate(vm, 0.95, rates, n_rates, &migration_ms.p95, err);
+    if (rc == DC_OK)
+        *migration_ms_out = calibration_widen(migration_ms, vm->spread_frac).p95;
+out:
     free(rates);
     return rc;
 }

@@ -147,7 +147,7 @@ enum dc_status vm_cost_points(const struct fleet_vm *vm, const struct prediction
     *cost_out = (struct problem_cost){0};
     if (prediction->n_points == 0)
         return DC_OK;
-    cost_out->pre_s = vm->has_overhead ? vm->overhead.pre_ms / 1e3 : 0;
+    cost_out->pre_s = (vm->startup_ms + (vm->has_overhead ? vm->overhead.pre_ms : 0)) / 1e3;
     cost_out->post_s = vm->has_overhead ? vm->overhead.post_ms / 1e3 : 0;
     cost_out->points = calloc(prediction->n_points, sizeof(*cost_out->points));
     if (cost_out->points == NULL)

@@ -107,7 +107,8 @@ struct fleet_vm {
     bool has_overhead;
     bool overhead_is_agents;            /* said by its agent: what is learned counts for more */
     struct migration_overhead overhead; /* the prediction includes it */
-    double spread_frac;                 /* not in documents: learned, widens p95 of what is computed here */
+    /* Not in documents, learned: widens p95 of what is computed here; from the order to a migration's beginning. */
+    double spread_frac, startup_ms;
     size_t n_storage;
     struct fleet_storage *storage;
     int64_t seen_unix_ms;
