@@ -10,7 +10,8 @@
 
 static const double usual_goodput_frac = 0.94;
 static const double usual_spread_frac = 0.02;
-static const double high_deviate = 1.6448536269514722; /* of the normal distribution at 0.95 */
+static const double ninety_deviate = 1.2815515655446004; /* of the normal distribution at 0.90 */
+static const double high_deviate = 1.6448536269514722;   /* at 0.95 */
 
 /* How sure the documented numbers are, and how alike hosts and pairs are. */
 static const struct calibration_figures documented_sigma = {.pre_ms = 500, .post_ms = 100, .slowness = 0.06};
@@ -189,7 +190,10 @@ const struct calibration *calibration_find(const struct calibration *entries, si
 }
 
 struct prediction_quantiles calibration_widen(struct prediction_quantiles quantiles, double spread_frac) {
-    const double own = quantiles.p95 - quantiles.p50;
-    quantiles.p95 = quantiles.p50 + hypot(own, high_deviate * spread_frac * quantiles.p50);
-    return quantiles;
+    const double spread_ms = spread_frac * quantiles.p50;
+    return (struct prediction_quantiles){
+        .p50 = quantiles.p50,
+        .p90 = quantiles.p50 + hypot(quantiles.p90 - quantiles.p50, ninety_deviate * spread_ms),
+        .p95 = quantiles.p50 + hypot(quantiles.p95 - quantiles.p50, high_deviate * spread_ms),
+    };
 }

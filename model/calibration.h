@@ -65,5 +65,5 @@ const struct calibration *calibration_find(const struct calibration *entries, si
                                            const char *to);
 
 /* Moves the upper quantiles of times apart from p50 by what bandwidth and overheads vary:
- *   p95' = p50 + sqrt((p95 - p50)^2 + (1.645 x spread x p50)^2). */
+ *   p95' = p50 + sqrt((p95 - p50)^2 + (1.645 x spread x p50)^2), and p90' with 1.282. */
 struct prediction_quantiles calibration_widen(struct prediction_quantiles quantiles, double spread_frac);

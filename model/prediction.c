@@ -16,6 +16,7 @@
 #include <string.h>
 
 static const double MEDIAN = 0.50;
+static const double NINETY = 0.90;
 static const double HIGH = 0.95;
 static const double AVERAGE_WINDOW_S = 1;
 
@@ -36,13 +37,15 @@ enum dc_status prediction_copy(const struct prediction *prediction, struct predi
     return DC_OK;
 }
 
+enum { N_QUANTILES = 3 };
+
 /* The curves to replay. Those of a history are lent by the profile, others are `own`. */
 struct curves {
     const struct dirty_profile *profile;
-    struct dirty_curve own[2]; /* p50 and p95, or one curve alone */
+    struct dirty_curve own[N_QUANTILES]; /* p50, p90 and p95, or one curve alone */
     size_t n;
     bool lent;
-    bool are_quantiles; /* two curves: they ARE p50 and p95, there is no sample to take quantiles of */
+    bool are_quantiles; /* the curves ARE the quantiles, there is no sample to take them of */
 };
 
 static const struct dirty_curve *curve_at(const struct curves *curves, size_t i) {
@@ -50,8 +53,8 @@ static const struct dirty_curve *curve_at(const struct curves *curves, size_t i)
 }
 
 static void curves_dispose(struct curves *curves) {
-    dirty_curve_dispose(&curves->own[0]);
-    dirty_curve_dispose(&curves->own[1]);
+    for (size_t i = 0; i < N_QUANTILES; i++)
+        dirty_curve_dispose(&curves->own[i]);
 }
 
 static enum dc_status average_curve(const struct dirty_profile *profile, struct dirty_curve *curve_out,
@@ -77,11 +80,12 @@ static enum dc_status curves_init(struct curves *curves, const struct prediction
         curves->n = profile->n_bursts;
         return DC_OK;
     }
-    curves->n = 2;
+    curves->n = N_QUANTILES;
     curves->are_quantiles = true;
-    enum dc_status rc = dirty_profile_quantile(profile, MEDIAN, &curves->own[0], err);
-    if (rc == DC_OK)
-        rc = dirty_profile_quantile(profile, HIGH, &curves->own[1], err);
+    const double quantiles[N_QUANTILES] = {MEDIAN, NINETY, HIGH};
+    enum dc_status rc = DC_OK;
+    for (size_t i = 0; rc == DC_OK && i < N_QUANTILES; i++)
+        rc = dirty_profile_quantile(profile, quantiles[i], &curves->own[i], err);
     if (rc != DC_OK)
         curves_dispose(curves);
     return rc;
@@ -138,19 +142,24 @@ static enum dc_status simulate_all(const struct prediction_input *input, const s
 
 static struct prediction_quantiles quantiles_of(double *values, size_t n) {
     quantile_sort(values, n);
-    return (struct prediction_quantiles){quantile_of_sorted(values, n, MEDIAN), quantile_of_sorted(values, n, HIGH)};
+    return (struct prediction_quantiles){
+        .p50 = quantile_of_sorted(values, n, MEDIAN),
+        .p90 = quantile_of_sorted(values, n, NINETY),
+        .p95 = quantile_of_sorted(values, n, HIGH),
+    };
 }
 
-/* The p50 curve's outcome and the p95 curve's. */
-static struct prediction_quantiles pair_of(const double *values) {
-    return (struct prediction_quantiles){values[0], fmax(values[0], values[1])};
+/* Each curve's outcome; more pages need not mean more time, but a higher quantile does. */
+static struct prediction_quantiles outcomes_of(const double *values) {
+    const double p90 = fmax(values[0], values[1]);
+    return (struct prediction_quantiles){.p50 = values[0], .p90 = p90, .p95 = fmax(p90, values[2])};
 }
 
 static struct prediction_point point_of(struct samples *samples, double bandwidth_bytes_per_s, bool are_quantiles) {
     struct prediction_point point = {.bandwidth_bytes_per_s = bandwidth_bytes_per_s};
     if (are_quantiles) {
-        point.migration_ms = pair_of(samples->migration_ms);
-        point.downtime_ms = pair_of(samples->downtime_ms);
+        point.migration_ms = outcomes_of(samples->migration_ms);
+        point.downtime_ms = outcomes_of(samples->downtime_ms);
         point.bytes = samples->bytes[0];
         point.n_rounds = (unsigned)samples->rounds[0];
         point.converges = samples->n_endless == 0;
@@ -166,15 +175,19 @@ static struct prediction_point point_of(struct samples *samples, double bandwidt
     return point;
 }
 
+static void raise_to(struct prediction_quantiles *quantiles, const struct prediction_quantiles *floor) {
+    quantiles->p50 = fmax(quantiles->p50, floor->p50);
+    quantiles->p90 = fmax(quantiles->p90, floor->p90);
+    quantiles->p95 = fmax(quantiles->p95, floor->p95);
+}
+
 /* From the top of the grid down, nothing may be cheaper than at the next higher bandwidth. */
 static void make_monotone(struct prediction *prediction) {
     for (size_t i = prediction->n_points; i-- > 1;) {
         const struct prediction_point *above = &prediction->points[i];
         struct prediction_point *point = &prediction->points[i - 1];
-        point->migration_ms.p50 = fmax(point->migration_ms.p50, above->migration_ms.p50);
-        point->migration_ms.p95 = fmax(point->migration_ms.p95, above->migration_ms.p95);
-        point->downtime_ms.p50 = fmax(point->downtime_ms.p50, above->downtime_ms.p50);
-        point->downtime_ms.p95 = fmax(point->downtime_ms.p95, above->downtime_ms.p95);
+        raise_to(&point->migration_ms, &above->migration_ms);
+        raise_to(&point->downtime_ms, &above->downtime_ms);
         point->bytes = fmax(point->bytes, above->bytes);
         point->converges = point->converges && above->converges;
     }
@@ -250,6 +263,7 @@ static struct prediction_quantiles blend_times(const struct prediction_point *lo
     const double high_b = high->bandwidth_bytes_per_s;
     return (struct prediction_quantiles){
         .p50 = blend_time(low_b, low_ms.p50, high_b, high_ms.p50, b),
+        .p90 = blend_time(low_b, low_ms.p90, high_b, high_ms.p90, b),
         .p95 = blend_time(low_b, low_ms.p95, high_b, high_ms.p95, b),
     };
 }
@@ -274,9 +288,11 @@ static struct prediction_point beyond(const struct prediction_point *end, double
     const double more_ms = 1000 * end->bytes * (1 / b - 1 / end->bandwidth_bytes_per_s);
     point.bandwidth_bytes_per_s = b;
     point.migration_ms.p50 = fmax(end->migration_ms.p50 + more_ms, end->downtime_ms.p50);
+    point.migration_ms.p90 = fmax(end->migration_ms.p90 + more_ms, end->downtime_ms.p90);
     point.migration_ms.p95 = fmax(end->migration_ms.p95 + more_ms, end->downtime_ms.p95);
     if (b < end->bandwidth_bytes_per_s) {
         point.downtime_ms.p50 *= end->bandwidth_bytes_per_s / b;
+        point.downtime_ms.p90 *= end->bandwidth_bytes_per_s / b;
         point.downtime_ms.p95 *= end->bandwidth_bytes_per_s / b;
         point.converges = false;
     }

@@ -2,7 +2,7 @@
  * Predictions: what a migration of one VM costs on a grid of bandwidths.
  *
  * In:  a VM (pages, profile, policy, overheads) and bandwidths in bytes/s.
- * Out: per bandwidth, migration time and downtime (ms) as p50 and p95 over the
+ * Out: per bandwidth, migration time and downtime (ms) as p50, p90 and p95 over the
  *      bursts of the history (HIST: each burst is replayed through the
  *      simulation), bytes, rounds, and whether it converges.
  *
@@ -23,6 +23,7 @@
 
 struct prediction_quantiles {
     double p50;
+    double p90;
     double p95;
 };
 

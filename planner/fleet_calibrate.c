@@ -12,16 +12,22 @@ static struct migration_overhead learned_overhead(const struct fleet_vm *vm, con
     return overhead;
 }
 
+/* By `by_ms`, and not below `floor`. */
+static void move(struct prediction_quantiles *quantiles, double by_ms, const struct prediction_quantiles *floor) {
+    quantiles->p50 = fmax(floor->p50, quantiles->p50 + by_ms);
+    quantiles->p90 = fmax(floor->p90, quantiles->p90 + by_ms);
+    quantiles->p95 = fmax(floor->p95, quantiles->p95 + by_ms);
+}
+
 void fleet_calibrate_shift(struct prediction *prediction, const struct migration_overhead *was,
                            const struct migration_overhead *is) {
     const double post_ms = is->post_ms - was->post_ms;
     const double all_ms = post_ms + is->pre_ms - was->pre_ms;
     for (size_t i = 0; i < prediction->n_points; i++) {
         struct prediction_point *point = &prediction->points[i];
-        point->downtime_ms.p50 = fmax(0, point->downtime_ms.p50 + post_ms);
-        point->downtime_ms.p95 = fmax(0, point->downtime_ms.p95 + post_ms);
-        point->migration_ms.p50 = fmax(point->downtime_ms.p50, point->migration_ms.p50 + all_ms);
-        point->migration_ms.p95 = fmax(point->downtime_ms.p95, point->migration_ms.p95 + all_ms);
+        const struct prediction_quantiles none = {.p50 = 0};
+        move(&point->downtime_ms, post_ms, &none);
+        move(&point->migration_ms, all_ms, &point->downtime_ms);
     }
 }
 
@@ -36,7 +42,10 @@ static void widen(struct prediction *prediction, double spread_frac) {
 void fleet_calibrate_vm(const struct fleet *fleet, struct fleet_vm *vm, const char *to) {
     const struct calibration *learned =
         calibration_find(fleet->calibration, fleet->n_calibration, fleet->hosts[vm->host].name, to);
-    if (learned == NULL || learned->n < CALIBRATION_MIN_OBSERVATIONS || (vm->has_overhead && !vm->overhead_is_agents))
+    if (learned == NULL || learned->n < CALIBRATION_MIN_OBSERVATIONS)
+        return;
+    vm->startup_ms = learned->startup_ms;
+    if (vm->has_overhead && !vm->overhead_is_agents)
         return;
     const struct migration_overhead overhead = learned_overhead(vm, learned);
     fleet_calibrate_shift(&vm->prediction, &vm->overhead, &overhead);

@@ -38,7 +38,7 @@ static json_t *integer(double value) {
 }
 
 static json_t *quantiles_json(const struct prediction_quantiles *quantiles) {
-    return json_pack("{s:o, s:o, s:o}", "p50", integer(quantiles->p50), "p90", integer(quantiles->p95), "p95",
+    return json_pack("{s:o, s:o, s:o}", "p50", integer(quantiles->p50), "p90", integer(quantiles->p90), "p95",
                      integer(quantiles->p95));
 }
 

@@ -50,7 +50,7 @@ enum dc_status predict_report_row(struct predict_report *report, const struct wr
 }
 
 struct writer_value predict_report_spread(const struct prediction_quantiles *quantiles_ms) {
-    return writer_spread(quantiles_ms->p50, quantiles_ms->p95, quantiles_ms->p95);
+    return writer_spread(quantiles_ms->p50, quantiles_ms->p90, quantiles_ms->p95);
 }
 
 /* Appends the formatted text; NULL when out of memory. */

@@ -5,6 +5,7 @@
  */
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "proto/digest.h"
+#include "proto/doc_quantiles.h"
 #include "proto/fleet_doc.h"
 #include "proto/fleet_fields.h"
 #include "proto/fleet_learned.h"
@@ -129,11 +130,6 @@ static bool set_profile(json_t *json, const struct dirty_profile *profile) {
     return set(json, "profile", object) && ok;
 }
 
-static json_t *quantiles_json(const struct prediction_quantiles *quantiles) {
-    return json_pack("{s:o, s:o}", "p50", doc_field_whole_json(quantiles->p50), "p95",
-                     doc_field_whole_json(quantiles->p95));
-}
-
 static bool set_prediction(json_t *json, const struct prediction *prediction) {
     if (prediction->n_points == 0)
         return true;
@@ -143,8 +139,8 @@ static bool set_prediction(json_t *json, const struct prediction *prediction) {
         const struct prediction_point *from = &prediction->points[i];
         json_t *point = json_object();
         ok = set_fields(point, &fleet_fields_point, from) &&
-             set(point, "migration_ms", quantiles_json(&from->migration_ms)) &&
-             set(point, "downtime_ms", quantiles_json(&from->downtime_ms));
+             set(point, "migration_ms", doc_quantiles_json(&from->migration_ms)) &&
+             set(point, "downtime_ms", doc_quantiles_json(&from->downtime_ms));
         ok = json_array_append_new(grid, point) == 0 && ok;
     }
     json_t *object = json_pack("{s:I, s:o}", "made_unix_ms", (json_int_t)prediction->made_unix_ms, "grid", grid);

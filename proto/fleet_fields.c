@@ -141,12 +141,6 @@ static const struct doc_field rate_rows[] = {
 };
 TABLE(fleet_fields_rate, rate_rows);
 
-static const struct doc_field quantiles_rows[] = {
-    {.key = "p50", .type = DOC_WHOLE, .need = DOC_REQUIRED, AT(prediction_quantiles, p50)},
-    {.key = "p95", .type = DOC_WHOLE, .need = DOC_REQUIRED, AT(prediction_quantiles, p95)},
-};
-TABLE(fleet_fields_quantiles, quantiles_rows);
-
 static const struct doc_field point_rows[] = {
     {.key = "bandwidth_bytes_per_s",
      .type = DOC_POSITIVE,

@@ -30,8 +30,7 @@ extern const struct fleet_fields fleet_fields_policy;
 extern const struct fleet_fields fleet_fields_overhead;
 extern const struct fleet_fields fleet_fields_storage;
 extern const struct fleet_fields fleet_fields_rate;
-extern const struct fleet_fields fleet_fields_quantiles; /* p50, p95 in milliseconds */
-extern const struct fleet_fields fleet_fields_point;     /* of a prediction, without its quantiles */
+extern const struct fleet_fields fleet_fields_point; /* of a prediction, without its quantiles */
 extern const struct fleet_fields fleet_fields_rule;
 
 extern const char *const fleet_fields_host_states[];

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "proto/fleet_learned.h"
 
+#include "proto/doc_quantiles.h"
 #include "proto/fleet_fields.h"
 
 #define AT(type, member) .offset = offsetof(struct type, member)
@@ -60,18 +61,6 @@ static const struct doc_field count_rows[] = {
     {.key = "n", .type = DOC_UNSIGNED, .need = DOC_REQUIRED, AT(count, n)},
 };
 
-static void read_quantiles(struct doc_reader *reader, const struct doc_object *object, const char *key,
-                           struct prediction_quantiles *quantiles) {
-    const struct doc_object found = {.own = doc_reader_object(reader, object, key)};
-    if (found.own == NULL) {
-        doc_reader_fail_value(reader, key, "an object with p50 and p95", NULL);
-        return;
-    }
-    doc_reader_enter(reader, key);
-    doc_field_read(reader, &found, fleet_fields_quantiles.rows, fleet_fields_quantiles.n, quantiles);
-    doc_reader_leave(reader);
-}
-
 void fleet_learned_get_observation(struct doc_reader *reader, const struct doc_object *object,
                                    struct fleet_observation *observation_out) {
     doc_field_read(reader, object, observation_rows, N_ROWS(observation_rows), observation_out);
@@ -80,15 +69,9 @@ void fleet_learned_get_observation(struct doc_reader *reader, const struct doc_o
         return;
     doc_reader_enter(reader, "predicted");
     doc_field_read(reader, &predicted, foresight_rows, N_ROWS(foresight_rows), &observation_out->predicted);
-    read_quantiles(reader, &predicted, "migration_ms", &observation_out->predicted.migration_ms);
-    read_quantiles(reader, &predicted, "downtime_ms", &observation_out->predicted.downtime_ms);
+    doc_quantiles_read(reader, &predicted, "migration_ms", &observation_out->predicted.migration_ms);
+    doc_quantiles_read(reader, &predicted, "downtime_ms", &observation_out->predicted.downtime_ms);
     doc_reader_leave(reader);
-}
-
-static bool set_quantiles(json_t *json, const char *key, const struct prediction_quantiles *quantiles) {
-    json_t *object = json_object();
-    const bool ok = doc_field_write(object, fleet_fields_quantiles.rows, fleet_fields_quantiles.n, quantiles);
-    return json_object_set_new(json, key, object) == 0 && ok;
 }
 
 bool fleet_learned_set_observation(json_t *json, const struct fleet_observation *observation) {
@@ -98,8 +81,8 @@ bool fleet_learned_set_observation(json_t *json, const struct fleet_observation 
         return ok;
     json_t *object = json_object();
     ok = doc_field_write(object, foresight_rows, N_ROWS(foresight_rows), predicted) && ok;
-    ok = ok && set_quantiles(object, "migration_ms", &predicted->migration_ms);
-    ok = ok && set_quantiles(object, "downtime_ms", &predicted->downtime_ms);
+    ok = ok && json_object_set_new(object, "migration_ms", doc_quantiles_json(&predicted->migration_ms)) == 0;
+    ok = ok && json_object_set_new(object, "downtime_ms", doc_quantiles_json(&predicted->downtime_ms)) == 0;
     return json_object_set_new(json, "predicted", object) == 0 && ok;
 }
 

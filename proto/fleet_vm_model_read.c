@@ -6,6 +6,7 @@
  * ascending, pages that fall (counter noise) raised to their predecessor.
  */
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "proto/doc_quantiles.h"
 #include "proto/fleet_fields.h"
 #include "proto/fleet_reading.h"
 
@@ -155,23 +156,11 @@ static void read_profile(struct doc_reader *reader, const struct doc_object *obj
     doc_reader_leave(reader);
 }
 
-static void read_quantiles(struct doc_reader *reader, const struct doc_object *object, const char *key,
-                           struct prediction_quantiles *quantiles) {
-    const struct doc_object found = {.own = doc_reader_object(reader, object, key)};
-    if (found.own == NULL) {
-        doc_reader_fail_value(reader, key, "an object with p50 and p95", NULL);
-        return;
-    }
-    doc_reader_enter(reader, key);
-    doc_field_read(reader, &found, fleet_fields_quantiles.rows, fleet_fields_quantiles.n, quantiles);
-    doc_reader_leave(reader);
-}
-
 static void read_grid_point(struct doc_reader *reader, const struct doc_object *object, struct prediction *prediction) {
     struct prediction_point *point = &prediction->points[prediction->n_points++];
     doc_field_read(reader, object, fleet_fields_point.rows, fleet_fields_point.n, point);
-    read_quantiles(reader, object, "migration_ms", &point->migration_ms);
-    read_quantiles(reader, object, "downtime_ms", &point->downtime_ms);
+    doc_quantiles_read(reader, object, "migration_ms", &point->migration_ms);
+    doc_quantiles_read(reader, object, "downtime_ms", &point->downtime_ms);
     if (doc_reader_ok(reader) && prediction->n_points > 1 &&
         point->bandwidth_bytes_per_s <= point[-1].bandwidth_bytes_per_s)
         doc_reader_fail(reader, "bandwidth_bytes_per_s", DC_EINVAL,

@@ -16,13 +16,16 @@ static const double max_number = (double)MSG_MAX_NUMBER;
 static const struct {
     const char *key;
     size_t offset;
+    const char *stand_in; /* where agents may leave it out: read that instead */
 } grid_columns[] = {
-    {"bandwidth_bytes_per_s", offsetof(struct prediction_point, bandwidth_bytes_per_s)},
-    {"migration_p50_ms", offsetof(struct prediction_point, migration_ms.p50)},
-    {"migration_p95_ms", offsetof(struct prediction_point, migration_ms.p95)},
-    {"downtime_p50_ms", offsetof(struct prediction_point, downtime_ms.p50)},
-    {"downtime_p95_ms", offsetof(struct prediction_point, downtime_ms.p95)},
-    {"bytes", offsetof(struct prediction_point, bytes)},
+    {"bandwidth_bytes_per_s", offsetof(struct prediction_point, bandwidth_bytes_per_s), NULL},
+    {"migration_p50_ms", offsetof(struct prediction_point, migration_ms.p50), NULL},
+    {"migration_p90_ms", offsetof(struct prediction_point, migration_ms.p90), "migration_p95_ms"},
+    {"migration_p95_ms", offsetof(struct prediction_point, migration_ms.p95), NULL},
+    {"downtime_p50_ms", offsetof(struct prediction_point, downtime_ms.p50), NULL},
+    {"downtime_p90_ms", offsetof(struct prediction_point, downtime_ms.p90), "downtime_p95_ms"},
+    {"downtime_p95_ms", offsetof(struct prediction_point, downtime_ms.p95), NULL},
+    {"bytes", offsetof(struct prediction_point, bytes), NULL},
 };
 
 enum { N_GRID_COLUMNS = sizeof(grid_columns) / sizeof(grid_columns[0]) };
@@ -52,14 +55,20 @@ static void write_grid(struct msg_writer *writer, const struct prediction *predi
     msg_writer_close_map(writer);
 }
 
+static void check_quantiles(const struct msg_map *grid, const char *p90_key, const char *p95_key, size_t i,
+                            const struct prediction_quantiles *quantiles) {
+    if (quantiles->p95 < quantiles->p50)
+        msg_reader_fail(grid, p95_key, (long)i, "expected at least the p50");
+    else if (quantiles->p90 < quantiles->p50 || quantiles->p90 > quantiles->p95)
+        msg_reader_fail(grid, p90_key, (long)i, "expected the p50 to the p95");
+}
+
 /* The planner's search stands on grids that ascend in bandwidth and along which nothing grows. */
 static void check_grid(const struct msg_map *grid, const struct prediction *prediction) {
     for (size_t i = 0; i < prediction->n_points && !msg_reader_failed(grid); i++) {
         const struct prediction_point *point = &prediction->points[i];
-        if (point->migration_ms.p95 < point->migration_ms.p50)
-            msg_reader_fail(grid, "migration_p95_ms", (long)i, "expected at least the p50");
-        if (point->downtime_ms.p95 < point->downtime_ms.p50)
-            msg_reader_fail(grid, "downtime_p95_ms", (long)i, "expected at least the p50");
+        check_quantiles(grid, "migration_p90_ms", "migration_p95_ms", i, &point->migration_ms);
+        check_quantiles(grid, "downtime_p90_ms", "downtime_p95_ms", i, &point->downtime_ms);
         if (i == 0)
             continue;
         if (point->bandwidth_bytes_per_s <= point[-1].bandwidth_bytes_per_s)
@@ -81,7 +90,10 @@ static void read_grid(const struct msg_map *map, struct prediction *prediction) 
     if (prediction->n_points == 0)
         return;
     for (size_t column = 0; column < N_GRID_COLUMNS; column++) {
-        const struct msg_array values = msg_reader_array(&grid, grid_columns[column].key, n, n);
+        const char *key = grid_columns[column].key;
+        if (grid_columns[column].stand_in != NULL && !msg_reader_has(&grid, key))
+            key = grid_columns[column].stand_in;
+        const struct msg_array values = msg_reader_array(&grid, key, n, n);
         for (size_t i = 0; i < n; i++)
             *column_field(&prediction->points[i], column) =
                 msg_array_number(&values, i, column == 0 ? 1 : 0, max_number);

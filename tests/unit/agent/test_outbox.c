@@ -51,8 +51,8 @@ static void put(struct fixture *fixture, unsigned vm, uint64_t sample_number) {
     prediction.prediction.points = calloc(1, sizeof(*prediction.prediction.points));
     prediction.prediction.n_points = 1;
     *prediction.prediction.points = (struct prediction_point){.bandwidth_bytes_per_s = 1e6,
-                                                              .migration_ms = {1, 2},
-                                                              .downtime_ms = {1, 2},
+                                                              .migration_ms = {1, 2, 2},
+                                                              .downtime_ms = {1, 2, 2},
                                                               .bytes = 1,
                                                               .n_rounds = 1,
                                                               .converges = true};

@@ -22,8 +22,8 @@ struct fixture {
     double now_ms;
     struct xen_domain source, target; /* what the next look shows */
     bool has_source, has_target;
-    struct xen_process xl, helper;
-    bool has_xl, has_helper;
+    struct xen_process xl, helper, child;
+    bool has_xl, has_helper, has_child;
     enum xen_migrations_pace pace;
     size_t n_told;
     struct source_migration told[MAX_TOLD];
@@ -79,7 +79,7 @@ static int teardown(void **state) {
 /* One look, `after_ms` after the last; processes grow older by it. */
 static void look(struct fixture *fixture, double after_ms) {
     struct xen_domain items[2];
-    struct xen_process processes[2];
+    struct xen_process processes[3];
     struct xen_domains domains = {.items = items};
     size_t n_processes = 0;
     fixture->now_ms += after_ms;
@@ -95,6 +95,8 @@ static void look(struct fixture *fixture, double after_ms) {
         fixture->helper.age_ms += after_ms;
         processes[n_processes++] = fixture->helper;
     }
+    if (fixture->has_child)
+        processes[n_processes++] = fixture->child;
     const struct xen_look seen = {.now_ms = fixture->now_ms,
                                   .now_unix_ms = UNIX_MS + (int64_t)fixture->now_ms,
                                   .domains = &domains,

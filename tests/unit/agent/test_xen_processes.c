@@ -184,6 +184,7 @@ static void test_age_and_bytes(void **state) {
     add_file("7", "io", io, sizeof(io) - 1);
     found = find();
     assert_true(found.process.age_ms >= 0 && found.process.age_ms < 5000);
+    assert_int_equal(found.process.parent_pid, 1);
     assert_true(found.process.written_bytes == 123456789);
     add_file("7", "io", later, sizeof(later) - 1);
     assert_true(xen_processes_again(scratch_dir, &found.process));

@@ -227,12 +227,14 @@ static void test_order_does_not_matter(void **state) {
 
 static void test_widens_upwards_only(void **state) {
     (void)state;
-    const struct prediction_quantiles narrow = {.p50 = 1000, .p95 = 1000};
+    const struct prediction_quantiles narrow = {.p50 = 1000, .p90 = 1000, .p95 = 1000};
     const struct prediction_quantiles wide = calibration_widen(narrow, 0.02);
     assert_near(wide.p50, 1000, 0);
+    assert_near(wide.p90, 1025.6, 0.1);
     assert_near(wide.p95, 1032.9, 0.1);
     const struct prediction_quantiles own =
-        calibration_widen((struct prediction_quantiles){.p50 = 1000, .p95 = 1030}, 0);
+        calibration_widen((struct prediction_quantiles){.p50 = 1000, .p90 = 1020, .p95 = 1030}, 0);
+    assert_near(own.p90, 1020, 1e-9);
     assert_near(own.p95, 1030, 1e-9);
 }
 

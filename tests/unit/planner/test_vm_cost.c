@@ -15,8 +15,8 @@ enum { MIB = 1 << 20 };
 
 static struct prediction_point point(double mib_per_s, double migration_ms, double downtime_ms, bool converges) {
     return (struct prediction_point){.bandwidth_bytes_per_s = mib_per_s * MIB,
-                                     .migration_ms = {migration_ms / 2, migration_ms},
-                                     .downtime_ms = {downtime_ms / 2, downtime_ms},
+                                     .migration_ms = {migration_ms / 2, migration_ms, migration_ms},
+                                     .downtime_ms = {downtime_ms / 2, downtime_ms, downtime_ms},
                                      .converges = converges};
 }
 

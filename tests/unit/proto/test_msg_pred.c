@@ -11,13 +11,13 @@ MSG_TWEAK_DEFINE_READ(pred)
 static char boot_text[] = "boot";
 static struct prediction_point points[] = {
     {.bandwidth_bytes_per_s = 31250000,
-     .migration_ms = {9000.25, 9800},
-     .downtime_ms = {300, 410},
+     .migration_ms = {9000.25, 9500, 9800},
+     .downtime_ms = {300, 400, 410},
      .bytes = 281018368,
      .n_rounds = 6},
     {.bandwidth_bytes_per_s = 125000000,
-     .migration_ms = {2100.5, 2300},
-     .downtime_ms = {300, 330},
+     .migration_ms = {2100.5, 2200, 2300},
+     .downtime_ms = {300, 320, 330},
      .bytes = 262144000,
      .n_rounds = 4,
      .converges = true},
@@ -55,8 +55,10 @@ static void test_goes_round(void **state) {
         const struct prediction_point *got = &first->prediction.points[i];
         assert_true(got->bandwidth_bytes_per_s == points[i].bandwidth_bytes_per_s);
         assert_true(got->migration_ms.p50 == points[i].migration_ms.p50);
+        assert_true(got->migration_ms.p90 == points[i].migration_ms.p90);
         assert_true(got->migration_ms.p95 == points[i].migration_ms.p95);
         assert_true(got->downtime_ms.p50 == points[i].downtime_ms.p50);
+        assert_true(got->downtime_ms.p90 == points[i].downtime_ms.p90);
         assert_true(got->downtime_ms.p95 == points[i].downtime_ms.p95);
         assert_true(got->bytes == points[i].bytes);
         assert_int_equal(got->n_rounds, points[i].n_rounds);
@@ -91,6 +93,7 @@ static void test_refuses(void **state) {
         TWEAK("predictions.0.grid.bandwidth_bytes_per_s.0", "\x00", "grid.bandwidth_bytes_per_s[0]: expected a number"),
         TWEAK("predictions.0.grid.migration_p50_ms", "\x91\x01", "migration_p50_ms: expected an array of 2 to 2"),
         TWEAK("predictions.0.grid.migration_p95_ms.0", "\x01", "migration_p95_ms[0]: expected at least the p50"),
+        TWEAK("predictions.0.grid.migration_p90_ms.1", "\x01", "migration_p90_ms[1]: expected the p50 to the p95"),
         TWEAK("predictions.0.grid.downtime_p95_ms.1", "\x01", "downtime_p95_ms[1]: expected at least the p50"),
         TWEAK("predictions.0.grid.bytes.0", "\x01", "predictions[0].grid.bytes[1]: grows with the bandwidth"),
         TWEAK("predictions.0.grid.downtime_p50_ms.0", "\x01", "downtime_p50_ms[1]: grows with the bandwidth"),
@@ -100,6 +103,7 @@ static void test_refuses(void **state) {
               "n_rounds[0]: expected a number from 0 to 10001"),
         TWEAK("predictions.0.grid.converges", "\x92\xc3\xc2", "converges[1]: expected true"),
         TWEAK("predictions.0.grid.converges.0", "\x01", "converges[0]: expected true or false"),
+        TWEAK_DROP("predictions.0.grid.migration_p90_ms", NULL),
         TWEAK_DROP("predictions.0.p50", "predictions[0].p50: missing; expected a map"),
         TWEAK("predictions.0.p50.window_s.1", "\x00", "p50.window_s[1]: expected more than the window before it"),
         TWEAK("predictions.0.p50.pages.1", "\x00", "p50.pages[1]: expected at least the pages before them"),
@@ -121,7 +125,8 @@ static void test_sizes(void **state) {
     static struct dirty_point curve[MSG_MAX_POINTS];
     for (size_t i = 0; i < MSG_MAX_POINTS; i++) {
         const double x = 0.1 + (double)i;
-        grid[i] = (struct prediction_point){1e6 * x, {1e6 / x, 2e6 / x}, {1e5 / x, 2e5 / x}, 1e9 + 0.5, 6, true};
+        grid[i] = (struct prediction_point){
+            1e6 * x, {1e6 / x, 1.9e6 / x, 2e6 / x}, {1e5 / x, 1.9e5 / x, 2e5 / x}, 1e9 + 0.5, 6, true};
         curve[i] = (struct dirty_point){x, 1000 * x};
     }
     for (size_t i = 0; i < MSG_MAX_PREDICTIONS + 1; i++) {
