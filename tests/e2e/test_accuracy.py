@@ -142,6 +142,30 @@ def test_release_closes_what_never_began(planner):
     source.greet()
 
 
+def test_plans_count_what_was_learned(tmp_path):
+    """The same fleet with and without a calibration: 950 ms more for each VM, and a p95 that is wider."""
+    fleet = json.loads(cluster.FLEET_FILE.read_text(encoding="utf-8"))
+    learned = {"from": None, "to": None, "n": 9, "pre_ms": 0, "post_ms": 250, "goodput_frac": 0.9, "startup_ms": 700,
+               "spread_frac": 0.08}
+    for one in fleet["vms"]:
+        one.pop("overhead", None)
+    steps = {}
+    for name, calibration in (("plain", []), ("learned", [learned]), ("too-few", [{**learned, "n": 2}])):
+        path, plan = tmp_path / f"{name}.json", tmp_path / f"{name}-plan.json"
+        path.write_text(json.dumps({**fleet, "calibration": calibration}), encoding="utf-8")
+        for verb in (("evacuate", "host1", "--time-limit", "1s", "-o", "json", "--out", plan), ("verify", plan)):
+            result = subprocess.run([cluster.BIN / "decamp", *verb, "--fleet", path], capture_output=True, text=True,
+                                    timeout=60, check=False)
+            assert result.returncode == 0, result.stdout + result.stderr
+        steps[name] = {step["vm"]: step for step in json.loads(plan.read_text(encoding="utf-8"))["steps"]}
+    assert steps["plain"] == steps["too-few"]
+    for uuid, step in steps["learned"].items():
+        plain = steps["plain"][uuid]
+        assert abs(step["downtime_ms"]["p50"] - plain["downtime_ms"]["p50"] - 250) <= 2
+        assert step["end_ms"] - step["start_ms"] > plain["end_ms"] - plain["start_ms"] + 950
+        assert step["migration_ms"]["p95"] / step["migration_ms"]["p50"] > 1.1
+
+
 def test_predictions_get_better(planner, tmp_path):
     """The path carries 80% of its capacity and the hand-over takes 300 ms; of 15 migrations three go wrong."""
     print(f"DECAMP_TEST_SEED={SEED}")
