@@ -171,9 +171,21 @@ static void take_source(struct xen_migrations *migrations, const struct xen_look
         tell_began(migrations, look, record);
 }
 
+/* xl forks while it works, at the end too, to destroy the source's domain: such a child looks like a new command. */
+static bool is_child(const struct xen_look *look, const struct xen_process *process) {
+    for (size_t i = 0; i < look->n_processes; i++) {
+        const struct xen_process *other = &look->processes[i];
+        if (process->role == XEN_PROCESS_COMMAND && other->role == XEN_PROCESS_COMMAND &&
+            other->pid == process->parent_pid)
+            return true;
+    }
+    return false;
+}
+
 static void take_process(struct xen_migrations *migrations, const struct xen_look *look,
                          const struct xen_process *process) {
-    const struct xen_domain *domain = process->is_migration ? domain_of(look, process) : NULL;
+    const struct xen_domain *domain =
+        process->is_migration && !is_child(look, process) ? domain_of(look, process) : NULL;
     if (domain == NULL)
         return;
     const double began_ms = fmax(0, look->now_ms - fmax(0, process->age_ms));

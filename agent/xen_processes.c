@@ -11,7 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PATH_BYTES = 512, STAT_FIELDS_TO_START = 20 }; /* starttime is field 22: the 20th after the name */
+/* Of the fields after the name, which is the second: ppid is field 4, starttime field 22. */
+enum { PATH_BYTES = 512, STAT_FIELDS_TO_PARENT = 2, STAT_FIELDS_TO_START = 20 };
 
 /* Steps through the arguments; NULL after the last. */
 static const char *next_word(const struct xen_cmdline *cmdline, const char *word) {
@@ -145,20 +146,25 @@ static ssize_t read_file(int proc_fd, long pid, const char *name, char *text_out
     return n;
 }
 
-/* From starttime, in clock ticks since the boot. */
-static double read_age_ms(int proc_fd, long pid) {
+/* The parent, and the age from starttime, which is in clock ticks since the boot. */
+static void read_stat(int proc_fd, struct xen_process *process) {
     char text[1024];
     struct timespec now;
-    if (read_file(proc_fd, pid, "stat", text, sizeof(text)) <= 0 || clock_gettime(CLOCK_BOOTTIME, &now) != 0)
-        return -1;
-    char *at = strrchr(text, ')'); /* the name may hold anything */
-    for (int i = 0; at != NULL && i < STAT_FIELDS_TO_START; i++)
+    process->parent_pid = 0;
+    process->age_ms = -1;
+    if (read_file(proc_fd, process->pid, "stat", text, sizeof(text)) <= 0 || clock_gettime(CLOCK_BOOTTIME, &now) != 0)
+        return;
+    const char *at = strrchr(text, ')'); /* the name may hold anything */
+    for (int i = 0; at != NULL && i < STAT_FIELDS_TO_START; i++) {
         at = strchr(at + 1, ' ');
+        if (at != NULL && i + 1 == STAT_FIELDS_TO_PARENT)
+            process->parent_pid = strtol(at, NULL, 10);
+    }
     if (at == NULL)
-        return -1;
+        return;
     const double started_ms = strtod(at, NULL) * 1e3 / (double)sysconf(_SC_CLK_TCK);
     const double age_ms = (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6 - started_ms;
-    return age_ms > 0 ? age_ms : 0;
+    process->age_ms = age_ms > 0 ? age_ms : 0;
 }
 
 static double read_written_bytes(int proc_fd, long pid) {
@@ -178,7 +184,7 @@ static bool read_process(int proc_fd, const char *pid, struct xen_cmdline *cmdli
     cmdline->n_bytes = (size_t)n; /* a long one is cut within an argument */
     if (!read_role(proc_fd, cmdline, process_out))
         return false;
-    process_out->age_ms = read_age_ms(proc_fd, process_out->pid);
+    read_stat(proc_fd, process_out);
     process_out->written_bytes = read_written_bytes(proc_fd, process_out->pid);
     return true;
 }
@@ -207,7 +213,7 @@ bool xen_processes_again(const char *proc_dir, struct xen_process *process) {
     char first[2];
     const bool is_here = read_file(proc_fd, process->pid, "cmdline", first, sizeof(first)) > 0; /* a zombie has none */
     if (is_here) {
-        process->age_ms = read_age_ms(proc_fd, process->pid);
+        read_stat(proc_fd, process);
         const double written_bytes = read_written_bytes(proc_fd, process->pid);
         process->written_bytes = written_bytes >= 0 ? written_bytes : process->written_bytes;
     }

@@ -27,7 +27,7 @@ struct xen_cmdline {
 };
 
 struct xen_process {
-    long pid;
+    long pid, parent_pid; /* the latter 0 where not known */
     enum xen_process_role role;
     bool is_migration; /* false: a save to or a restore from a file, or Remus */
     bool has_domid;

@@ -26,6 +26,7 @@ struct xen_watch {
     struct xen_process *processes;
     size_t n_processes, processes_capacity;
     double walked_ms;
+    enum xen_migrations_pace pace; /* after the last look */
 };
 
 /* Not uv_now, which is that of the loop's last turn. */
@@ -68,17 +69,18 @@ static void look(struct xen_watch *watch, const struct xen_domains *domains) {
         .processes = watch->processes,
         .n_processes = watch->n_processes,
     };
-    const enum xen_migrations_pace pace = xen_migrations_look(watch->migrations, &now);
-    if (pace == XEN_MIGRATIONS_IDLE && watch->n_held == 0)
+    watch->pace = xen_migrations_look(watch->migrations, &now);
+    if (watch->pace == XEN_MIGRATIONS_IDLE && watch->n_held == 0)
         (void)uv_timer_stop(&watch->timer);
     else
-        (void)uv_timer_start(&watch->timer, on_timer, pace == XEN_MIGRATIONS_CLOSEST ? CLOSEST_MS : CLOSE_MS, 0);
+        (void)uv_timer_start(&watch->timer, on_timer, watch->pace == XEN_MIGRATIONS_CLOSEST ? CLOSEST_MS : CLOSE_MS, 0);
 }
 
-/* The processes before the domains: what a process that is gone did shows in the list. */
+/* The processes before the domains: what a process that is gone did shows in the list. No walk while a guest is
+ * suspended: the time of its downtime's end is wanted. */
 static void on_timer(uv_timer_t *timer) {
     struct xen_watch *watch = timer->data;
-    if (now_ms() - watch->walked_ms >= WALK_MS)
+    if (watch->pace != XEN_MIGRATIONS_CLOSEST && now_ms() - watch->walked_ms >= WALK_MS)
         walk(watch);
     else
         read_again(watch);
