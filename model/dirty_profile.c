@@ -19,12 +19,26 @@ void dirty_curve_dispose(struct dirty_curve *curve) {
     *curve = (struct dirty_curve){0};
 }
 
+void dirty_hour_dispose(struct dirty_hour *hour) {
+    dirty_curve_dispose(&hour->p50);
+    dirty_curve_dispose(&hour->p95);
+}
+
+void dirty_hours_free(struct dirty_hour **hours, size_t *n_hours) {
+    for (size_t i = 0; i < *n_hours; i++)
+        dirty_hour_dispose(&(*hours)[i]);
+    free(*hours);
+    *hours = NULL;
+    *n_hours = 0;
+}
+
 void dirty_profile_dispose(struct dirty_profile *profile) {
     for (size_t i = 0; i < profile->n_bursts; i++)
         dirty_curve_dispose(&profile->bursts[i].curve);
     free(profile->bursts);
     dirty_curve_dispose(&profile->p50);
     dirty_curve_dispose(&profile->p95);
+    dirty_hours_free(&profile->hours, &profile->n_hours);
     *profile = (struct dirty_profile){0};
 }
 
@@ -63,6 +77,28 @@ static enum dc_status copy_bursts(const struct dirty_profile *profile, struct di
     return DC_OK;
 }
 
+enum dc_status dirty_hours_copy(const struct dirty_hour *hours, size_t n, struct dirty_hour **copy_out,
+                                struct dc_error *err) {
+    *copy_out = NULL;
+    if (n == 0)
+        return DC_OK;
+    struct dirty_hour *copy = calloc(n, sizeof(*copy));
+    if (copy == NULL)
+        return error_set_nomem(err);
+    enum dc_status rc = DC_OK;
+    for (size_t i = 0; rc == DC_OK && i < n; i++) {
+        copy[i] = hours[i];
+        copy[i].p95 = (struct dirty_curve){0};
+        rc = dirty_curve_copy(&hours[i].p50, &copy[i].p50, err);
+        if (rc == DC_OK)
+            rc = dirty_curve_copy(&hours[i].p95, &copy[i].p95, err);
+    }
+    if (rc != DC_OK)
+        dirty_hours_free(&copy, &n);
+    *copy_out = copy;
+    return rc;
+}
+
 enum dc_status dirty_profile_copy(const struct dirty_profile *profile, struct dirty_profile *copy_out,
                                   struct dc_error *err) {
     *copy_out = (struct dirty_profile){
@@ -76,6 +112,9 @@ enum dc_status dirty_profile_copy(const struct dirty_profile *profile, struct di
         rc = dirty_curve_copy(&profile->p50, &copy_out->p50, err);
     if (rc == DC_OK)
         rc = dirty_curve_copy(&profile->p95, &copy_out->p95, err);
+    if (rc == DC_OK)
+        rc = dirty_hours_copy(profile->hours, profile->n_hours, &copy_out->hours, err);
+    copy_out->n_hours = copy_out->hours != NULL ? profile->n_hours : 0;
     if (rc != DC_OK)
         dirty_profile_dispose(copy_out);
     return rc;

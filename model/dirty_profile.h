@@ -32,6 +32,22 @@ struct dirty_burst {
     struct dirty_curve curve;
 };
 
+/* Which bursts of a history an hour's curves come from. */
+enum dirty_basis {
+    DIRTY_BASIS_HOUR_OF_WEEK,
+    DIRTY_BASIS_HOUR_OF_DAY,
+    DIRTY_BASIS_ALL, /* of any hour */
+};
+
+/* What is expected of one hour to come. */
+struct dirty_hour {
+    int64_t start_unix_ms;
+    enum dirty_basis basis;
+    size_t n_bursts;
+    struct dirty_curve p50;
+    struct dirty_curve p95;
+};
+
 enum dirty_profile_kind {
     DIRTY_PROFILE_NONE,      /* nothing known */
     DIRTY_PROFILE_CURVE,     /* recorded bursts */
@@ -48,10 +64,13 @@ struct dirty_profile {
     double working_set_pages; /* DIRTY_PROFILE_RATE: W(t) = min(working set, rate * t); 0: not known, no bound */
     struct dirty_curve p50;   /* DIRTY_PROFILE_QUANTILES */
     struct dirty_curve p95;   /* DIRTY_PROFILE_QUANTILES */
+    size_t n_hours;           /* DIRTY_PROFILE_QUANTILES: of a history that follows the hour, the hours to come */
+    struct dirty_hour *hours; /* ascending */
 };
 
 /* Heap arrays belong to the profile; idempotent. */
 void dirty_curve_dispose(struct dirty_curve *curve);
+void dirty_hour_dispose(struct dirty_hour *hour);
 void dirty_profile_dispose(struct dirty_profile *profile);
 
 /* Deep copies; `*_out` is overwritten, the caller disposes it. */
@@ -59,6 +78,11 @@ DC_WARN_UNUSED enum dc_status dirty_curve_copy(const struct dirty_curve *curve, 
                                                struct dc_error *err);
 DC_WARN_UNUSED enum dc_status dirty_profile_copy(const struct dirty_profile *profile, struct dirty_profile *copy_out,
                                                  struct dc_error *err);
+
+/* A deep copy of `n` hours; `*copy_out` is NULL for none. */
+DC_WARN_UNUSED enum dc_status dirty_hours_copy(const struct dirty_hour *hours, size_t n, struct dirty_hour **copy_out,
+                                               struct dc_error *err);
+void dirty_hours_free(struct dirty_hour **hours, size_t *n_hours);
 
 /* Appends a burst, taking a copy of `curve`. Points must be finite, not negative, strictly
  * ascending in window_s; pages that fall (counter noise) are raised to their
