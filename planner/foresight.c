@@ -97,10 +97,12 @@ enum dc_status foresight_make(const struct fleet *fleet, struct fleet_vm *vm, co
     struct width width = {0};
     *foresight_out = (struct fleet_foresight){0};
     const long to = wish->to != NULL ? fleet_doc_find_host(fleet, wish->to) : FLEET_NO_INDEX;
-    const enum dc_status rc = widest_path(fleet, vm->host, to, &width, err);
+    const bool is_local = to == (long)vm->host; /* within one host: no link limits what is asked for */
+    const enum dc_status rc = widest_path(fleet, vm->host, is_local ? FLEET_NO_INDEX : to, &width, err);
     if (rc != DC_OK)
         return rc;
-    double bandwidth = fmin(width.payload_bytes_per_s, vm_cost_cap(vm));
+    double bandwidth =
+        fmin(is_local && wish->bandwidth_bytes_per_s > 0 ? INFINITY : width.payload_bytes_per_s, vm_cost_cap(vm));
     if (wish->bandwidth_bytes_per_s > 0)
         bandwidth = fmin(wish->bandwidth_bytes_per_s, bandwidth > 0 ? bandwidth : INFINITY);
     if (bandwidth < 1)

@@ -53,7 +53,7 @@ static enum dc_status apply_pred(struct intake_apply *apply, const struct intake
 static enum dc_status observe(struct intake_apply *apply, const char *host, const struct msg_event *event,
                               struct fleet_clock now, struct dc_error *err) {
     struct fleet fleet = {0};
-    if (event->type != MSG_EVENT_MIGRATION_BEGAN && event->type != MSG_EVENT_MIGRATION_ENDED)
+    if (event->type == MSG_EVENT_VM_REMOVED)
         return DC_OK;
     enum dc_status rc = fleet_state_export_vm(apply->state, event->vm, now, &fleet, err);
     if (rc == DC_OK)

@@ -221,11 +221,21 @@ static bool is_same_migration(const struct record *record, const struct msg_even
            (double)llabs(event->at_unix_ms - record->seen.began_unix_ms) < same_migration_ms;
 }
 
+/* The target's agent told of the end before the source's could tell of the beginning. */
+static bool is_overtaken(const struct record *record, struct fleet_clock now) {
+    return record->stage == OBSERVATION_LOG_ENDED && record->seen.began_unix_ms == 0 &&
+           now.monotonic_ms <= record->expires_ms;
+}
+
 static enum dc_status begin(struct observation_log *log, struct fleet *fleet, const char *host,
                             const struct msg_event *event, struct fleet_clock now, struct dc_error *err) {
     const long vm = fleet_doc_find_vm(fleet, event->vm);
     struct record *record = find(log, event->vm);
     enum dc_status rc = DC_OK;
+    if (record != NULL && is_overtaken(record, now)) {
+        rc = observation_merge_began(&record->seen, host, event, err);
+        return rc == DC_OK ? save(log, record, err) : rc;
+    }
     if (record != NULL && record->stage == OBSERVATION_LOG_UNDER_WAY && !is_same_migration(record, event)) {
         record->stage = OBSERVATION_LOG_UNENDED;
         rc = save(log, record, err);
@@ -292,12 +302,34 @@ static enum dc_status end(struct observation_log *log, struct fleet *fleet, cons
     return rc == DC_OK ? observation_log_learn(log, err) : rc;
 }
 
+/* A VM turned up: the target of a migration that nobody named. */
+static enum dc_status arrive(struct observation_log *log, const char *host, const struct msg_event *event,
+                             struct fleet_clock now, struct dc_error *err) {
+    struct record *record = find(log, event->vm);
+    if (record == NULL || record->seen.to != NULL || record->stage == OBSERVATION_LOG_ORDERED ||
+        now.monotonic_ms > record->expires_ms)
+        return DC_OK;
+    enum dc_status rc = observation_merge_added(&record->seen, host, err);
+    if (rc == DC_OK)
+        rc = save(log, record, err);
+    return rc == DC_OK ? observation_log_learn(log, err) : rc;
+}
+
 enum dc_status observation_log_event(struct observation_log *log, struct fleet *fleet, const char *host,
                                      const struct msg_event *event, struct fleet_clock now, struct dc_error *err) {
-    if (event->type == MSG_EVENT_MIGRATION_BEGAN)
-        return begin(log, fleet, host, event, now, err);
-    if (event->type == MSG_EVENT_MIGRATION_ENDED)
-        return end(log, fleet, host, event, now, err);
+    struct msg_event known = *event;
+    if (known.peer_host != NULL && fleet_doc_find_host(fleet, known.peer_host) == FLEET_NO_INDEX)
+        known.peer_host = NULL;
+    switch (event->type) {
+    case MSG_EVENT_VM_ADDED:
+        return arrive(log, host, &known, now, err);
+    case MSG_EVENT_VM_REMOVED:
+        return DC_OK;
+    case MSG_EVENT_MIGRATION_BEGAN:
+        return begin(log, fleet, host, &known, now, err);
+    case MSG_EVENT_MIGRATION_ENDED:
+        return end(log, fleet, host, &known, now, err);
+    }
     return DC_OK;
 }
 

@@ -43,6 +43,10 @@ static enum dc_status fill_hosts(struct fleet_observation *seen, const char *hos
     return rc;
 }
 
+enum dc_status observation_merge_added(struct fleet_observation *seen, const char *host, struct dc_error *err) {
+    return is_source(seen, host) ? DC_OK : fill_name(&seen->to, host, err);
+}
+
 enum dc_status observation_merge_began(struct fleet_observation *seen, const char *host, const struct msg_event *event,
                                        struct dc_error *err) {
     if (is_source(seen, host))

@@ -74,6 +74,7 @@ def test_order_freezes_the_prediction(planner):
     source.predict(foretell("web1", 8, sample_number=9))  # comes too late to count
     ended = now_unix_ms() + 90_000
     source.event("migration-began", "web1")
+    planner.wait(lambda: planner.vms()["web1"]["state"] == "migrating", "not seen to begin")
     source.event("migration-ended", "web1", succeeded=True, migration_ms=88_000, bytes=4.1 * GIB, n_rounds=6,
                  suspended_unix_ms=ended - 120)
     target.event("migration-ended", "web1", succeeded=True, peer_host="h1", resumed_unix_ms=ended)

@@ -236,6 +236,49 @@ static void test_two_agents_tell_of_one_migration(void **state) {
     assert_near(look(fixture, 1)->migration_ms, 34900, 0);
 }
 
+/* The source's words come late: two agents have two connections. */
+static void test_target_overtakes_source(void **state) {
+    struct fixture *fixture = *state;
+    order(fixture, "h2", 50e6, 60000);
+    pass(fixture, 80000);
+    hear(fixture, "h2", ended("h1", -1, 90, -1));
+    fixture->now.unix_ms -= 79000; /* the event's own time */
+    hear(fixture, "h1", began("h2", 0));
+    fixture->now.unix_ms += 79000;
+    hear(fixture, "h1", ended("h2", -1, 70, 4.2e9));
+    const struct fleet_observation *seen = look(fixture, 1);
+    assert_near(seen->migration_ms, 79000, 0);
+    assert_near(seen->downtime_ms, 90, 0); /* of two words the first */
+    assert_near(seen->bytes, 4.2e9, 0);
+    assert_near(seen->predicted.bandwidth_bytes_per_s, 50e6, 0);
+}
+
+/* xl is told an address: the target shows by its own agent's word. */
+static void test_peer_that_is_no_host(void **state) {
+    struct fixture *fixture = *state;
+    order(fixture, "h2", 50e6, 60000);
+    hear(fixture, "h1", began("192.0.2.7", 0));
+    hear(fixture, "h1", ended("192.0.2.7", 90000, -1, -1));
+    assert_string_equal(look(fixture, 1)->to, "h2"); /* as ordered */
+    pass(fixture, 61000);
+    hear(fixture, "h1", began("192.0.2.7", 50e6));
+    hear(fixture, "h1", ended("192.0.2.7", 91000, -1, -1));
+    assert_null(look(fixture, 2)[1].to);
+    hear(fixture, "h1", (struct msg_event){.type = MSG_EVENT_VM_ADDED});
+    assert_null(look(fixture, 2)[1].to);
+    hear(fixture, "h3", (struct msg_event){.type = MSG_EVENT_VM_ADDED});
+    assert_string_equal(look(fixture, 2)[1].to, "h3");
+}
+
+static void test_within_one_host(void **state) {
+    struct fixture *fixture = *state;
+    hear(fixture, "h1", began("h1", 500e6));
+    hear(fixture, "h1", ended("h1", 9000, 60, -1));
+    const struct fleet_observation *seen = look(fixture, 1);
+    assert_string_equal(seen->to, "h1");
+    assert_near(seen->predicted.bandwidth_bytes_per_s, 500e6, 0);
+}
+
 static void test_migration_that_never_ends(void **state) {
     struct fixture *fixture = *state;
     order(fixture, "h2", 0, 5000);
@@ -349,6 +392,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_order_says_where_and_how_fast, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_narrow_path_limits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_two_agents_tell_of_one_migration, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_target_overtakes_source, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_peer_that_is_no_host, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_within_one_host, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_migration_that_never_ends, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_end_without_a_beginning, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_restart_loses_nothing, set_up, tear_down),
