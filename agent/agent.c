@@ -66,9 +66,9 @@ static void predict(struct agent *agent, const struct source_vm *vm) {
     struct msg_prediction prediction = {.sample_number = 0};
     uint64_t sample_number = 0;
     enum dc_status rc =
-        history_load(agent->history, vm->facts.uuid, agent->config->prediction_bursts, &profile, &sample_number, &err);
+        history_load(agent->history, vm->facts.uuid, agent->config->history_bursts, &profile, &sample_number, &err);
     if (rc == DC_OK && profile.n_bursts > 0) {
-        rc = predictor_make(&agent->predictor, vm, &profile, sample_number, clock_unix_ms(), &prediction, &err);
+        rc = predictor_make(&agent->predictor, vm, &profile, sample_number, clock_local(), &prediction, &err);
         if (rc == DC_OK)
             rc = outbox_put(agent->outbox, &prediction, &err);
     }
@@ -265,6 +265,7 @@ static enum dc_status open_store(struct agent *agent, struct dc_error *err) {
         return rc;
     prune(agent);
     predictor_init(&agent->predictor, config->grid_low_bytes_per_s, config->grid_high_bytes_per_s, config->grid_points);
+    agent->predictor.n_bursts = config->prediction_bursts;
     return outbox_new(agent->identity.boot_id, agent->identity.instance_id, write_snapshot, agent, &agent->outbox, err);
 }
 

@@ -6,9 +6,11 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 void predictor_init(struct predictor *predictor, double low_bytes_per_s, double high_bytes_per_s, size_t n) {
+    predictor->n_bursts = SIZE_MAX;
     predictor->n_grid = n < 2 ? 2 : n > MSG_MAX_POINTS ? MSG_MAX_POINTS : n;
     prediction_grid(low_bytes_per_s, high_bytes_per_s, predictor->n_grid, predictor->grid_bytes_per_s);
 }
@@ -41,6 +43,7 @@ void predictor_dispose(struct msg_prediction *prediction) {
     prediction_dispose(&prediction->prediction);
     dirty_curve_dispose(&prediction->p50);
     dirty_curve_dispose(&prediction->p95);
+    dirty_hours_free(&prediction->hours, &prediction->n_hours);
     *prediction = (struct msg_prediction){.sample_number = 0};
 }
 
@@ -52,16 +55,45 @@ static enum dc_status short_quantile(const struct dirty_profile *profile, double
     return rc;
 }
 
+/* The coming hours, where they differ by more than chance. */
+static enum dc_status predict_hours(const struct dirty_profile *profile, struct season_clock now,
+                                    struct msg_prediction *prediction, struct dc_error *err) {
+    struct season_cycle cycle;
+    enum dc_status rc = season_find_cycle(profile, now.utc_offset_s, &cycle, err);
+    if (rc != DC_OK || !cycle.is_cyclic)
+        return rc;
+    prediction->hours = calloc(SEASON_HOURS, sizeof(*prediction->hours));
+    if (prediction->hours == NULL)
+        return error_set_nomem(err);
+    rc = season_curves(profile, now, prediction->hours, err);
+    prediction->n_hours = rc == DC_OK ? SEASON_HOURS : 0;
+    for (size_t i = 0; i < prediction->n_hours; i++) {
+        predictor_simplify(&prediction->hours[i].p50, PREDICTOR_HOUR_POINTS);
+        predictor_simplify(&prediction->hours[i].p95, PREDICTOR_HOUR_POINTS);
+    }
+    return rc;
+}
+
+/* Its newest bursts, lent. */
+static struct dirty_profile newest(const struct dirty_profile *profile, size_t n_most) {
+    struct dirty_profile lent = *profile;
+    if (lent.n_bursts > n_most) {
+        lent.bursts += lent.n_bursts - n_most;
+        lent.n_bursts = n_most;
+    }
+    return lent;
+}
+
 enum dc_status predictor_make(const struct predictor *predictor, const struct source_vm *vm,
-                              const struct dirty_profile *profile, uint64_t sample_number, int64_t now_unix_ms,
+                              const struct dirty_profile *profile, uint64_t sample_number, struct season_clock now,
                               struct msg_prediction *prediction_out, struct dc_error *err) {
+    struct dirty_profile lent = newest(profile, predictor->n_bursts);
+    lent.zero_pages = vm->zero_pages;
     *prediction_out = (struct msg_prediction){
-        .sample_number = sample_number, .zero_pages = vm->zero_pages, .n_bursts = profile->n_bursts};
+        .sample_number = sample_number, .zero_pages = vm->zero_pages, .n_bursts = lent.n_bursts};
     (void)snprintf(prediction_out->vm, sizeof(prediction_out->vm), "%s", vm->facts.uuid);
     if (profile->n_bursts == 0)
         return error_set(err, DC_ENOTFOUND, "%s: no burst yet", vm->facts.uuid);
-    struct dirty_profile lent = *profile;
-    lent.zero_pages = vm->zero_pages;
     const struct prediction_input input = {
         .memory_pages = vm->facts.memory_bytes / UNITS_PAGE_BYTES,
         .profile = &lent,
@@ -69,12 +101,14 @@ enum dc_status predictor_make(const struct predictor *predictor, const struct so
         .overhead = vm->facts.overhead,
         .model = PREDICTION_HIST,
     };
-    enum dc_status rc = prediction_make(&input, predictor->grid_bytes_per_s, predictor->n_grid, now_unix_ms,
+    enum dc_status rc = prediction_make(&input, predictor->grid_bytes_per_s, predictor->n_grid, now.now_unix_ms,
                                         &prediction_out->prediction, err);
     if (rc == DC_OK)
         rc = short_quantile(&lent, 0.5, &prediction_out->p50, err);
     if (rc == DC_OK)
         rc = short_quantile(&lent, 0.95, &prediction_out->p95, err);
+    if (rc == DC_OK)
+        rc = predict_hours(profile, now, prediction_out, err);
     if (rc != DC_OK)
         predictor_dispose(prediction_out);
     return rc;

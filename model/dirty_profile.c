@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *const dirty_basis_texts[] = {"hour-of-week", "hour-of-day", "all", NULL};
+
 void dirty_curve_dispose(struct dirty_curve *curve) {
     free(curve->points);
     *curve = (struct dirty_curve){0};

@@ -39,6 +39,9 @@ enum dirty_basis {
     DIRTY_BASIS_ALL, /* of any hour */
 };
 
+/* As in documents, by the enum; ends with NULL. */
+extern const char *const dirty_basis_texts[];
+
 /* What is expected of one hour to come. */
 struct dirty_hour {
     int64_t start_unix_ms;

@@ -166,7 +166,12 @@ static enum dc_status add_prediction(struct fleet_vm *vm, const struct msg_predi
         return rc;
     vm->profile = (struct dirty_profile){.kind = DIRTY_PROFILE_QUANTILES, .zero_pages = latest->zero_pages};
     rc = dirty_curve_copy(&latest->p50, &vm->profile.p50, err);
-    return rc == DC_OK ? dirty_curve_copy(&latest->p95, &vm->profile.p95, err) : rc;
+    if (rc == DC_OK)
+        rc = dirty_curve_copy(&latest->p95, &vm->profile.p95, err);
+    if (rc == DC_OK)
+        rc = dirty_hours_copy(latest->hours, latest->n_hours, &vm->profile.hours, err);
+    vm->profile.n_hours = rc == DC_OK ? latest->n_hours : 0;
+    return rc;
 }
 
 static enum dc_status add_vm(struct merge *merge, const struct vm_record *record, struct dc_error *err) {

@@ -104,6 +104,21 @@ static bool set_bursts(json_t *json, const struct dirty_profile *profile) {
     return set(json, "bursts", array) && ok;
 }
 
+static bool set_hours(json_t *json, const struct dirty_profile *profile) {
+    if (profile->n_hours == 0)
+        return true;
+    json_t *array = json_array();
+    bool ok = array != NULL;
+    for (size_t i = 0; i < profile->n_hours && ok; i++) {
+        const struct dirty_hour *from = &profile->hours[i];
+        json_t *hour = json_pack("{s:I, s:s, s:I, s:o, s:o}", "start_unix_ms", (json_int_t)from->start_unix_ms, "basis",
+                                 dirty_basis_texts[from->basis], "n_bursts", (json_int_t)from->n_bursts, "p50",
+                                 curve_json(&from->p50), "p95", curve_json(&from->p95));
+        ok = json_array_append_new(array, hour) == 0;
+    }
+    return set(json, "hours", array) && ok;
+}
+
 static bool knows_something(const struct dirty_profile *profile) {
     if (profile->kind == DIRTY_PROFILE_QUANTILES)
         return profile->p50.n_points > 0 && profile->p95.n_points > 0;
@@ -126,7 +141,8 @@ static bool set_profile(json_t *json, const struct dirty_profile *profile) {
     else if (profile->kind == DIRTY_PROFILE_RATE)
         ok = ok && set_fields(object, &fleet_fields_rate, profile);
     else
-        ok = ok && set(object, "p50", curve_json(&profile->p50)) && set(object, "p95", curve_json(&profile->p95));
+        ok = ok && set(object, "p50", curve_json(&profile->p50)) && set(object, "p95", curve_json(&profile->p95)) &&
+             set_hours(object, profile);
     return set(json, "profile", object) && ok;
 }
 

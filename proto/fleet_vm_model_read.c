@@ -129,6 +129,38 @@ static void read_bursts(struct doc_reader *reader, const struct doc_object *obje
     }
 }
 
+static void read_hours(struct doc_reader *reader, const struct doc_object *object, struct dirty_profile *profile) {
+    static const struct doc_field rows[] = {
+        {.key = "start_unix_ms",
+         .type = DOC_INT64,
+         .need = DOC_REQUIRED,
+         .offset = offsetof(struct dirty_hour, start_unix_ms)},
+        {.key = "basis",
+         .type = DOC_CHOICE,
+         .need = DOC_REQUIRED,
+         .offset = offsetof(struct dirty_hour, basis),
+         .choices = dirty_basis_texts},
+    };
+    const json_t *array = doc_reader_array(reader, object, "hours");
+    profile->hours = doc_reader_alloc(reader, json_array_size(array), sizeof(*profile->hours));
+    profile->n_hours = profile->hours != NULL ? json_array_size(array) : 0;
+    for (size_t i = 0; i < profile->n_hours && doc_reader_ok(reader); i++) {
+        struct dirty_hour *hour = &profile->hours[i];
+        struct doc_object item;
+        doc_reader_enter_item(reader, "hours", i);
+        if (doc_reader_item(reader, array, i, &item)) {
+            doc_field_read(reader, &item, rows, sizeof(rows) / sizeof(rows[0]), hour);
+            hour->n_bursts = (size_t)doc_reader_number(reader, json_object_get(item.own, "n_bursts"), 0, UINT32_MAX,
+                                                       true, "a number of bursts");
+            read_curve(reader, &item, "p50", &hour->p50);
+            read_curve(reader, &item, "p95", &hour->p95);
+        }
+        if (doc_reader_ok(reader) && i > 0 && hour->start_unix_ms <= hour[-1].start_unix_ms)
+            doc_reader_fail(reader, "start_unix_ms", DC_EINVAL, "expected later than the hour before it");
+        doc_reader_leave(reader);
+    }
+}
+
 static void read_profile(struct doc_reader *reader, const struct doc_object *object, struct dirty_profile *profile) {
     static const char *const kinds[] = {"curve", "rate", "quantiles", NULL};
     static const struct doc_field rows[] = {
@@ -152,6 +184,7 @@ static void read_profile(struct doc_reader *reader, const struct doc_object *obj
     else if (doc_reader_ok(reader)) {
         read_curve(reader, &found, "p50", &profile->p50);
         read_curve(reader, &found, "p95", &profile->p95);
+        read_hours(reader, &found, profile);
     }
     doc_reader_leave(reader);
 }

@@ -25,6 +25,7 @@ enum {
     MSG_MAX_LINE_BYTES = 1023, /* of a text for people */
     MSG_MAX_VMS = 4096,        /* in one SNAPSHOT */
     MSG_MAX_POINTS = 64,       /* of a grid or curve */
+    MSG_MAX_HOURS = 48,        /* of one prediction */
     MSG_MAX_PREDICTIONS = 256, /* in one PRED */
     MSG_MAX_FEATURES = 512,    /* of one host or VM */
     MSG_MAX_DISKS = 64,        /* of one VM */

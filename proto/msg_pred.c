@@ -138,6 +138,41 @@ static void read_curve(const struct msg_map *map, const char *key, struct dirty_
     }
 }
 
+static void write_hours(struct msg_writer *writer, const struct msg_prediction *item) {
+    if (item->n_hours == 0)
+        return;
+    msg_writer_array(writer, "hours", item->n_hours, MSG_MAX_HOURS);
+    for (size_t i = 0; i < item->n_hours; i++) {
+        const struct dirty_hour *hour = &item->hours[i];
+        msg_writer_open_map(writer, NULL);
+        msg_writer_int(writer, "start_unix_ms", hour->start_unix_ms);
+        msg_writer_line(writer, "basis", dirty_basis_texts[hour->basis]);
+        msg_writer_uint(writer, "n_bursts", hour->n_bursts);
+        write_curve(writer, "p50", &hour->p50);
+        write_curve(writer, "p95", &hour->p95);
+        msg_writer_close_map(writer);
+    }
+}
+
+static void read_hours(const struct msg_map *map, struct msg_prediction *item) {
+    const struct msg_array array = msg_reader_array(map, "hours", 0, MSG_MAX_HOURS);
+    item->hours = msg_reader_alloc(map, array.n_items, sizeof(*item->hours));
+    item->n_hours = item->hours != NULL ? array.n_items : 0;
+    for (size_t i = 0; i < item->n_hours && !msg_reader_failed(map); i++) {
+        const struct msg_map from = msg_array_map(&array, i);
+        struct dirty_hour *hour = &item->hours[i];
+        hour->start_unix_ms = msg_reader_unix_ms(&from, "start_unix_ms");
+        hour->basis = (enum dirty_basis)msg_reader_choice(&from, "basis", dirty_basis_texts);
+        hour->n_bursts = (size_t)msg_reader_uint(&from, "n_bursts", 0, UINT32_MAX);
+        read_curve(&from, "p50", &hour->p50);
+        read_curve(&from, "p95", &hour->p95);
+        if (i > 0 && hour->start_unix_ms <= hour[-1].start_unix_ms)
+            msg_reader_fail(&from, "start_unix_ms", -1, "expected later than the hour before it");
+        if (hour->p50.n_points == 0 || hour->p95.n_points == 0)
+            msg_reader_fail(&from, "p50", -1, "expected curves of at least one point");
+    }
+}
+
 static void write_prediction(struct msg_writer *writer, const struct msg_prediction *item) {
     msg_writer_open_map(writer, NULL);
     msg_writer_uuid(writer, "vm", item->vm);
@@ -148,6 +183,7 @@ static void write_prediction(struct msg_writer *writer, const struct msg_predict
     write_grid(writer, &item->prediction);
     write_curve(writer, "p50", &item->p50);
     write_curve(writer, "p95", &item->p95);
+    write_hours(writer, item);
     msg_writer_close_map(writer);
 }
 
@@ -160,6 +196,7 @@ static void read_prediction(const struct msg_map *map, struct msg_prediction *it
     read_grid(map, &item->prediction);
     read_curve(map, "p50", &item->p50);
     read_curve(map, "p95", &item->p95);
+    read_hours(map, item);
 }
 
 enum dc_status msg_pred_write(const struct msg_pred *msg, struct msg_buffer *buffer, struct dc_error *err) {
@@ -196,6 +233,7 @@ void msg_pred_dispose(struct msg_pred *msg) {
         prediction_dispose(&msg->predictions[i].prediction);
         dirty_curve_dispose(&msg->predictions[i].p50);
         dirty_curve_dispose(&msg->predictions[i].p95);
+        dirty_hours_free(&msg->predictions[i].hours, &msg->predictions[i].n_hours);
     }
     free(msg->predictions);
     *msg = (struct msg_pred){0};

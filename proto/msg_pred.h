@@ -1,7 +1,7 @@
 /*
  * PRED, agent -> planner: a batch of predictions. Each is self-contained: the grid and
- * the p50 and p95 curves it came from. Latest wins per (vm, boot_id, sample_number);
- * applying one twice is harmless.
+ * the p50 and p95 curves it came from, of a history that follows the clock also those of the hours to come. Latest wins
+ * per (vm, boot_id, sample_number); applying one twice is harmless.
  */
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
@@ -17,6 +17,8 @@ struct msg_prediction {
     struct prediction prediction;
     struct dirty_curve p50;
     struct dirty_curve p95;
+    size_t n_hours; /* to come; 0 where the history does not follow the clock */
+    struct dirty_hour *hours;
 };
 
 struct msg_pred {

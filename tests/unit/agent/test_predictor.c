@@ -46,7 +46,8 @@ static void test_makes_a_grid_and_short_curves(void **state) {
     struct dirty_profile profile = some_profile(12, 20);
     struct msg_prediction made;
     struct dc_error err = DC_ERROR_NONE;
-    if (predictor_make(&predictor, &vm, &profile, 77, 123456, &made, &err) != DC_OK)
+    if (predictor_make(&predictor, &vm, &profile, 77, (struct season_clock){.now_unix_ms = 123456}, &made, &err) !=
+        DC_OK)
         fail_msg("%s", error_text(&err));
     assert_string_equal(made.vm, uuid);
     assert_int_equal(made.sample_number, 77);
@@ -74,7 +75,8 @@ static void test_without_bursts_there_is_no_prediction(void **state) {
     const struct source_vm vm = some_vm();
     const struct dirty_profile none = {.kind = DIRTY_PROFILE_NONE};
     struct msg_prediction made;
-    assert_int_equal(predictor_make(&predictor, &vm, &none, 1, 1, &made, NULL), DC_ENOTFOUND);
+    assert_int_equal(predictor_make(&predictor, &vm, &none, 1, (struct season_clock){.now_unix_ms = 1}, &made, NULL),
+                     DC_ENOTFOUND);
     assert_int_equal(made.prediction.n_points, 0);
 }
 
@@ -100,9 +102,41 @@ static void test_simplifying_keeps_ends_and_shape(void **state) {
     assert_int_equal(curve.n_points, 2);
 }
 
+/* Ten days that are quiet at night: the hours to come are told, from all bursts, the grid from the newest alone. */
+static void test_tells_the_hours_of_a_daily_cycle(void **state) {
+    (void)state;
+    const int64_t hour_ms = 3600000, monday_ms = 1767571200000;
+    struct dirty_profile profile = {.kind = DIRTY_PROFILE_NONE};
+    for (int64_t i = 0; i < 480; i++) {
+        const int64_t at_ms = monday_ms + i * hour_ms / 2;
+        const double rate = (i / 2 % 24 < 6 ? 100 : 1000) + (double)(i % 7);
+        struct dirty_point points[] = {{1, rate}, {8, 4 * rate}};
+        const struct dirty_curve curve = {.n_points = 2, .points = points};
+        assert_int_equal(dirty_profile_add(&profile, at_ms, &curve, NULL), DC_OK);
+    }
+    struct predictor predictor;
+    predictor_init(&predictor, 5e6, 3.2e9, 4);
+    predictor.n_bursts = 12;
+    const struct source_vm vm = some_vm();
+    const struct season_clock now = {.now_unix_ms = monday_ms + 240 * hour_ms};
+    struct msg_prediction made;
+    assert_int_equal(predictor_make(&predictor, &vm, &profile, 1, now, &made, NULL), DC_OK);
+    assert_int_equal(made.n_bursts, 12);
+    assert_int_equal(made.n_hours, SEASON_HOURS);
+    for (size_t i = 0; i < made.n_hours; i++) {
+        const double pages = dirty_curve_pages(&made.hours[i].p50, 1, 1e9);
+        assert_int_equal(made.hours[i].n_bursts, 20);
+        assert_true(i < 6 ? pages < 110 : pages >= 1000);
+    }
+    predictor_dispose(&made);
+    assert_null(made.hours);
+    dirty_profile_dispose(&profile);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_makes_a_grid_and_short_curves),
+        cmocka_unit_test(test_tells_the_hours_of_a_daily_cycle),
         cmocka_unit_test(test_without_bursts_there_is_no_prediction),
         cmocka_unit_test(test_simplifying_keeps_ends_and_shape),
     };

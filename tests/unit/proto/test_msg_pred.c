@@ -24,6 +24,10 @@ static struct prediction_point points[] = {
 };
 static struct dirty_point p50[] = {{0.125, 900}, {0.25, 1500.5}, {60, 1500.5}};
 static struct dirty_point p95[] = {{0.125, 1000}};
+static struct dirty_hour hours[] = {
+    {1700000400000, DIRTY_BASIS_HOUR_OF_DAY, 12, {3, p50}, {1, p95}},
+    {1700004000000, DIRTY_BASIS_ALL, 300, {1, p95}, {1, p95}},
+};
 static struct msg_prediction predictions[] = {
     {.vm = UUID,
      .sample_number = 7,
@@ -31,7 +35,9 @@ static struct msg_prediction predictions[] = {
      .n_bursts = 3,
      .prediction = {.made_unix_ms = INT64_C(1700000000123), .n_points = 2, .points = points},
      .p50 = {.n_points = 3, .points = p50},
-     .p95 = {.n_points = 1, .points = p95}},
+     .p95 = {.n_points = 1, .points = p95},
+     .n_hours = 2,
+     .hours = hours},
     {.vm = "11111111-2222-3333-4444-555555555555", .prediction = {.n_points = 1, .points = points}},
 };
 static const struct msg_pred pred = {.boot_id = boot_text, .n_predictions = 2, .predictions = predictions};
@@ -49,6 +55,11 @@ static void test_goes_round(void **state) {
     assert_int_equal(first->sample_number, 7);
     assert_true(first->zero_pages == 12);
     assert_int_equal(first->n_bursts, 3);
+    assert_int_equal(first->n_hours, 2);
+    assert_true(first->hours[1].start_unix_ms == 1700004000000);
+    assert_int_equal(first->hours[0].basis, DIRTY_BASIS_HOUR_OF_DAY);
+    assert_int_equal(first->hours[1].n_bursts, 300);
+    assert_true(first->hours[0].p50.points[1].pages == 1500.5);
     assert_true(first->prediction.made_unix_ms == INT64_C(1700000000123));
     assert_int_equal(first->prediction.n_points, 2);
     for (size_t i = 0; i < 2; i++) {
@@ -104,6 +115,11 @@ static void test_refuses(void **state) {
         TWEAK("predictions.0.grid.converges", "\x92\xc3\xc2", "converges[1]: expected true"),
         TWEAK("predictions.0.grid.converges.0", "\x01", "converges[0]: expected true or false"),
         TWEAK_DROP("predictions.0.grid.migration_p90_ms", NULL),
+        TWEAK("predictions.0.hours.1.start_unix_ms", "\x01", "hours[1].start_unix_ms: expected later than the hour"),
+        TWEAK("predictions.0.hours.0.basis", "\xa1\x78", "hours[0].basis: expected"),
+        TWEAK("predictions.0.hours.0.p50.window_s", "\x90", "hours[0].p50.pages: expected an array of 0 to 0"),
+        TWEAK("predictions.0.hours.0.p50", "\x82\xa8window_s\x90\xa5pages\x90", "at least one point"),
+        TWEAK_DROP("predictions.0.hours", NULL),
         TWEAK_DROP("predictions.0.p50", "predictions[0].p50: missing; expected a map"),
         TWEAK("predictions.0.p50.window_s.1", "\x00", "p50.window_s[1]: expected more than the window before it"),
         TWEAK("predictions.0.p50.pages.1", "\x00", "p50.pages[1]: expected at least the pages before them"),
