@@ -75,6 +75,8 @@ static void test_reads_vms_and_rules(void **state) {
     assert_int_equal(fleet.vms[1].profile.kind, DIRTY_PROFILE_RATE);
     assert_int_equal(fleet.vms[2].profile.kind, DIRTY_PROFILE_QUANTILES);
     assert_int_equal(fleet.vms[2].profile.p50.n_points, 2);
+    assert_int_equal(fleet.vms[2].profile.n_hours, 1);
+    assert_int_equal(fleet.vms[2].profile.hours[0].basis, DIRTY_BASIS_HOUR_OF_DAY);
     assert_int_equal(fleet.n_rules, 3);
     assert_true(fleet.rules[0].continuous && fleet.rules[0].hard && !fleet.rules[1].hard);
     assert_int_equal(fleet.rules[1].vms[0], 0);
@@ -263,6 +265,9 @@ static void test_writing_keeps_every_value(void **state) {
     assert_true(copy.vms[0].policy.throttle_initial_frac == 0.3 && copy.vms[0].policy.throttle_max_frac == 0);
     assert_int_equal(copy.vms[0].policy.postcopy, STOP_POLICY_POSTCOPY_AFTER_ROUND);
     assert_int_equal(copy.vms[1].policy.max_rounds, 7);
+    assert_int_equal(copy.vms[2].profile.n_hours, 1);
+    assert_int_equal(copy.vms[2].profile.hours[0].n_bursts, 9);
+    assert_true(copy.vms[2].profile.hours[0].p95.points[0].pages == 6);
     assert_int_equal(copy.vms[1].policy.postcopy, STOP_POLICY_POSTCOPY_NEVER);
     assert_null(strstr(text, "\"never\""));
     assert_false(copy.vms[2].has_policy);
