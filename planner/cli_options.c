@@ -67,6 +67,7 @@ static const struct {
       2}},
     {CLI_PREDICT, {"models", KEY_MODELS, NULL, 0, "Compare AVG (a constant rate) with HIST (the history replayed)", 2}},
     {CLI_PREDICT, {"policy", KEY_POLICY, "NAME", 0, "Compare this stop policy, or all (repeatable)", 2}},
+    {CLI_PREDICT, {"when", KEY_WHEN, NULL, 0, "Say which hour of the next 24 is the best to start in", 2}},
     {CLI_PREDICT,
      {"curve", KEY_CURVE, "bandwidth|rate", 0, "Migration time and downtime against bandwidth or dirty rate", 2}},
     {CLI_PREDICT,
@@ -215,9 +216,9 @@ static error_t parse_predict(int key, char *text, struct argp_state *state, stru
 static void check_predict(const struct cli *cli, struct argp_state *state) {
     const struct cli_predict *predict = &cli->predict;
     const bool compares = predict->models || predict->all_policies || predict->policies.n > 0;
-    const bool replays = compares || predict->guarantee || predict->curve == CLI_CURVE_RATE;
+    const bool replays = compares || predict->guarantee || predict->when || predict->curve == CLI_CURVE_RATE;
     const bool single = predict->when || predict->guarantee || predict->curve == CLI_CURVE_RATE;
-    const bool asks = replays || single || predict->curve != CLI_CURVE_NONE || predict->sla_frac > 0;
+    const bool asks = replays || predict->curve != CLI_CURVE_NONE || predict->sla_frac > 0;
     if (asks && cli->arguments.n == 0)
         usage_error(state, "expected a VM to ask this about");
     if (cli->deadline_ms > 0 && !predict->guarantee)

@@ -115,6 +115,8 @@ static size_t parts_of(const struct cli_predict *predict, part_fn parts_out[N_PA
         parts_out[n++] = predict_models;
     if (predict->curve != CLI_CURVE_NONE)
         parts_out[n++] = predict_curve;
+    if (predict->when)
+        parts_out[n++] = predict_when;
     if (predict->sla_frac > 0)
         parts_out[n++] = predict_sla;
     if (predict->guarantee)
@@ -156,7 +158,7 @@ static enum dc_status emit_reports_table(const struct predict_question *question
 static enum dc_status check_vm(const struct asking *asking, const struct fleet_vm *vm, struct dc_error *err) {
     const struct cli_predict *predict = &asking->cli->predict;
     const bool replays = predict->models || predict->all_policies || predict->policies.n > 0 || predict->guarantee ||
-                         predict->curve == CLI_CURVE_RATE;
+                         predict->when || predict->curve == CLI_CURVE_RATE;
     if (replays && !forecast_has_profile(vm))
         return error_set(err, DC_ENOTFOUND, "VM %s has no %s to replay its migration %s", vm->name,
                          vm->has_policy ? "profile" : "stop policy", vm->has_policy ? "from" : "by");

@@ -29,6 +29,8 @@ DC_WARN_UNUSED enum dc_status predict_models(const struct predict_question *ques
                                              struct dc_error *err);
 DC_WARN_UNUSED enum dc_status predict_curve(const struct predict_question *question, struct predict_report *report,
                                             struct dc_error *err);
+DC_WARN_UNUSED enum dc_status predict_when(const struct predict_question *question, struct predict_report *report,
+                                           struct dc_error *err);
 DC_WARN_UNUSED enum dc_status predict_sla(const struct predict_question *question, struct predict_report *report,
                                           struct dc_error *err);
 DC_WARN_UNUSED enum dc_status predict_guarantee(const struct predict_question *question, struct predict_report *report,

@@ -191,6 +191,82 @@ def test_a_terminal_gets_a_chart(locale, axis, mark, curve):
     assert not any("axes" in line for line in predict("db1", "--curve", curve).stdout.splitlines())
 
 
+# --- the best hour ---
+
+HOUR_MS = 3600 * 1000
+TAKEN_UNIX_MS = 1700000000000 // DAY_MS * DAY_MS + 14 * HOUR_MS + 1234567  # 14:20 UTC
+
+
+def with_history(pages_at, days=6, step_ms=HOUR_MS // 2):
+    """A fleet in which db1 dirties pages_at(hour of the day in UTC, index) a second, until it was taken."""
+    document = small()
+    document["taken_unix_ms"] = TAKEN_UNIX_MS
+    bursts = []
+    for i, at in enumerate(range(TAKEN_UNIX_MS - days * DAY_MS, TAKEN_UNIX_MS, step_ms)):
+        pages = pages_at(at // HOUR_MS % 24, i)
+        bursts.append({"at_unix_ms": at, "points": [[1, pages], [10, 5 * pages], [60, 20 * pages]]})
+    vm_of(document, "db1")["profile"] = {"kind": "curve", "bursts": bursts}
+    return document
+
+
+def by_day(hour, index):
+    """Quiet from 2 to 5, busiest at noon."""
+    return (300 if 2 <= hour < 5 else 3000 + 20000 * (11 <= hour < 14)) + 37 * (index * 7919 % 11)
+
+
+def test_when_finds_the_quiet_hours(write):
+    fleet = write(with_history(by_day))
+    when = ask("db1", "--when", "--bandwidth", "1Gbit/s", fleet=fleet, environment={"TZ": "UTC"})["when"]
+    hours = when["hours"]
+    assert [h["start_unix_ms"] for h in hours] == [TAKEN_UNIX_MS // HOUR_MS * HOUR_MS + i * HOUR_MS for i in range(24)]
+    assert when["cyclic"] and when["cycle_p_value"] < 0.01
+    assert all(h["basis"] == "hour-of-day" and h["n_bursts"] >= 10 for h in hours)
+    assert [h["best"] for h in hours].count(True) == 1
+    best = next(h for h in hours if h["best"])
+    assert best["start_unix_ms"] == when["best_start_unix_ms"] and 2 <= best["start_unix_ms"] // HOUR_MS % 24 < 5
+    assert best["migration_ms"]["p95"] == min(h["migration_ms"]["p95"] for h in hours)
+    noon = next(h for h in hours if h["start_unix_ms"] // HOUR_MS % 24 == 12)
+    assert noon["migration_ms"]["p50"] > 1.1 * best["migration_ms"]["p95"]
+
+
+def test_when_prints_local_time(write):
+    fleet = write(with_history(by_day))
+    for zone, first in (("UTC", "14:00"), ("XYZ-3", "17:00"), ("XYZ+9:30", "04:00")):
+        lines = predict("db1", "--when", fleet=fleet, environment={"TZ": zone}).stdout.splitlines()
+        assert lines[1].lstrip().startswith("START") and lines[2].split()[1] == first
+        assert sum(line.endswith("yes") for line in lines[2:26]) == 1
+
+
+def test_when_names_no_hour_without_a_cycle(write):
+    noise = with_history(lambda hour, index: 3000 + 997 * (index * 7919 % 13))
+    when = ask("db1", "--when", fleet=write(noise))["when"]
+    assert not when["cyclic"] and "best_start_unix_ms" not in when and not any(h["best"] for h in when["hours"])
+    assert {h["basis"] for h in when["hours"]} == {"all"} and len({h["migration_ms"]["p95"] for h in when["hours"]}) == 1
+    assert any("no hour is known to be better" in note for note in when["notes"])
+
+
+def test_when_keeps_the_budget_or_says_so(write):
+    fleet = write(with_history(by_day))
+    when = ask("db1", "--when", "--bandwidth", "1Gbit/s", "--max-downtime", "101ms", code=3, fleet=fleet)["when"]
+    assert "best_start_unix_ms" not in when
+    assert any("in no hour" in note and "101 ms" in note for note in when["notes"])
+
+
+def test_when_needs_times(write):
+    document = small()
+    for burst in vm_of(document, "db1")["profile"]["bursts"]:
+        del burst["at_unix_ms"]
+    result = predict("db1", "--when", fleet=write(document))
+    assert result.returncode == 1 and "db1" in result.stderr and "when it was taken" in result.stderr
+    document = small()
+    del document["taken_unix_ms"]
+    assert "taken" in predict("db1", "--when", fleet=write(document)).stderr
+    vm_of(document, "db1")["profile"] = {"kind": "rate", "pages_per_s": 1000, "working_set_pages": 5000}
+    document["taken_unix_ms"] = TAKEN_UNIX_MS
+    result = predict("db1", "--when", fleet=write(document))
+    assert result.returncode == 1 and "hours" in result.stderr
+
+
 # --- SLA ---
 
 
@@ -331,7 +407,8 @@ def test_several_questions_in_one_answer():
     ("db1", "--guarantee", "--deadline", "30"), ("db1", "--guarantee", "--deadline", "nan"),
     ("db1", "--guarantee", "--deadline", "-1s"), ("db1", "--guarantee", "--deadline", "1e9h"),
     ("db1", "--guarantee", "--max-downtime", "0s"), ("db1", "--deadline", "30s"), ("--models",), ("--sla", "99%"),
-    ("--curve", "bandwidth"), ("--guarantee", "--deadline", "1s"), ("--policy", "all"),
+    ("--curve", "bandwidth"), ("--guarantee", "--deadline", "1s"), ("--policy", "all"), ("--when",),
+    ("db1", "--when", "--from-prediction"), ("db1", "--when", "--bandwidth", "1Gbit/s", "--bandwidth", "2Gbit/s"),
     ("db1", "--curve", "rate", "--bandwidth", "1Gbit/s", "--bandwidth", "2Gbit/s"),
     ("db1", "--guarantee", "--deadline", "1s", "--bandwidth", "1Gbit/s", "--bandwidth", "2Gbit/s"),
     ("db1", "--models", "--from-prediction"), ("db1", "--models=yes"), ("db1", "--nonsense"), ("db1", "-o", "xml"),
