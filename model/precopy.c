@@ -155,6 +155,7 @@ enum dc_status precopy_simulate(const struct precopy_vm *vm, const struct bandwi
     result_out->bytes = 0;
     result_out->converges = true;
     result_out->throttle_frac = 0;
+    result_out->redirty_basis = REDIRTY_NONE;
     enum dc_status rc = check_vm(vm, err);
     if (rc == DC_OK)
         rc = check_steps(steps, n_steps, err);
@@ -166,9 +167,12 @@ enum dc_status precopy_simulate(const struct precopy_vm *vm, const struct bandwi
         .n_steps = n_steps,
         .live_cap_bytes_per_s = INFINITY,
         .result = result_out,
+        .err = err,
     };
     pass_time(&precopy, vm->overhead.pre_ms / 1000);
     vm->policy.policy->run_live_rounds(&precopy);
+    if (precopy.rc != DC_OK)
+        return precopy.rc;
     stop_and_copy(&precopy);
     pass_time(&precopy, vm->overhead.post_ms / 1000);
     postcopy(&precopy);

@@ -16,6 +16,8 @@
 
 #include "base/error.h"
 #include "model/dirty_profile.h"
+#include "model/dirty_trace.h"
+#include "model/redirty.h"
 #include "model/stop_policy.h"
 
 #include <stdbool.h>
@@ -33,6 +35,9 @@ struct precopy_vm {
     double memory_pages;
     double zero_pages;
     const struct dirty_curve *curve; /* W(t); lent for the call */
+    /* For a policy that skips pages which are dirty again (xen-legacy); both lent, both may be NULL. */
+    const struct redirty *redirty;   /* fitted to `curve`; NULL: fitted in each call */
+    const struct dirty_trace *trace; /* pages as recorded, replayed as fast as `curve` dirties them; NULL: none */
     struct stop_policy policy;
     struct migration_overhead overhead;
 };
@@ -62,11 +67,13 @@ struct precopy_result {
     unsigned n_rounds; /* live rounds plus the final one */
     bool converges;    /* false: the policy never stops by itself; the rest is then as if forced to stop at the
                           cap, or where the rounds no longer shrink */
-    size_t n_trace;    /* rounds kept in `trace`, the first PRECOPY_TRACE_ROUNDS */
+    enum redirty_basis redirty_basis; /* where it is from which pages were skipped */
+    size_t n_trace;                   /* rounds kept in `trace`, the first PRECOPY_TRACE_ROUNDS */
     struct precopy_round trace[PRECOPY_TRACE_ROUNDS];
 };
 
 /* Simulates one migration under `steps` (n_steps >= 1, ascending; rates > 0).
- * DC_EINVAL for figures that make no sense (no memory, no bandwidth). */
+ * DC_EINVAL for figures that make no sense (no memory, no bandwidth), DC_ENOMEM
+ * where a recorded burst cannot be replayed. */
 DC_WARN_UNUSED enum dc_status precopy_simulate(const struct precopy_vm *vm, const struct bandwidth_step *steps,
                                                size_t n_steps, struct precopy_result *result_out, struct dc_error *err);

@@ -32,6 +32,8 @@ struct precopy {
     struct page_load rest;       /* set by the policy: what the stop-and-copy sends */
     struct page_load postcopy;   /* set by the policy: what follows once the guest runs at its target */
     struct precopy_result *result;
+    enum dc_status rc; /* set by a policy that fails, with `err` */
+    struct dc_error *err;
 };
 
 /* Pushes `bytes` and moves the clock to when the last of them is pushed. */
@@ -51,4 +53,6 @@ double precopy_dirtied(const struct precopy *precopy, double window_s);
 
 /* The policies' live rounds; see struct stop_policy_class. */
 void policy_xen_v2_run(struct precopy *precopy);
+void policy_xen_xapi_run(struct precopy *precopy);
+void policy_xen_legacy_run(struct precopy *precopy);
 void policy_qemu_run(struct precopy *precopy);

@@ -6,6 +6,12 @@
  *   xen-v2  Xen 4.6 to today (tools/libs/guest/xg_sr_save.c): at most 5 live
  *           rounds, or a round that found fewer than 50 pages; then one final
  *           round with the guest suspended.
+ *   xen-legacy
+ *           Xen 3.0 to 4.5 (tools/libxc/xc_domain_save.c): pages that are
+ *           dirty again are skipped; at most 29 live rounds, or one of fewer than 50
+ *           pages, or until 3 times the memory was sent.
+ *   xapi    XCP-ng and XenServer: libxenguest's rounds as in xen-v2, ended by
+ *           XAPI's emu-manager.
  *   qemu    QEMU/KVM (migration/migration.c): stop-and-copy when the pending
  *           bytes fit the downtime limit at the measured bandwidth. No limit
  *           of rounds: it may never converge, unless auto-converge throttles

@@ -16,19 +16,11 @@
 
 #define LARGEST_NUMBER (-DOC_FIELD_LOWEST)
 
-/* Policies the format knows and this version cannot simulate. */
-static const char *const unsupported_policies[] = {"xen-legacy", "xapi"};
-
 static void fail_policy(struct doc_reader *reader, const char *name) {
     char known[128] = "";
     for (size_t i = 0; stop_policy_at(i) != NULL; i++) {
         const size_t used = strlen(known);
         (void)snprintf(known + used, sizeof(known) - used, "%s%s", i == 0 ? "" : ", ", stop_policy_at(i)->name);
-    }
-    for (size_t i = 0; i < sizeof(unsupported_policies) / sizeof(unsupported_policies[0]); i++) {
-        if (strcmp(unsupported_policies[i], name) == 0)
-            doc_reader_fail(reader, "name", DC_EUNSUPPORTED,
-                            "policy \"%s\" is not supported by this version; known: %s", name, known);
     }
     char quoted[DOC_READER_QUOTED_BYTES];
     doc_reader_fail(reader, "name", DC_EINVAL, "unknown policy %s; known: %s", doc_reader_quote(name, quoted), known);

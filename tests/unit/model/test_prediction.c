@@ -46,7 +46,10 @@ static void test_hist_takes_quantiles_over_the_bursts(void **state) {
     assert_int_equal(prediction_make(&input, &bandwidth, 1, 99, &prediction, NULL), DC_OK);
     double migration_ms[5];
     for (size_t i = 0; i < 5; i++) {
-        const struct precopy_vm vm = {input.memory_pages, 0, &profile.bursts[i].curve, input.policy, input.overhead};
+        const struct precopy_vm vm = {.memory_pages = input.memory_pages,
+                                      .curve = &profile.bursts[i].curve,
+                                      .policy = input.policy,
+                                      .overhead = input.overhead};
         const struct bandwidth_step step = {0, bandwidth};
         struct precopy_result result;
         assert_int_equal(precopy_simulate(&vm, &step, 1, &result, NULL), DC_OK);

@@ -23,13 +23,20 @@ static void test_rows_are_complete(void **state) {
         assert_true(row->page_wire_bytes > 4096);
         assert_true(row->defaults.max_rounds > 0);
     }
-    assert_int_equal(n, 2);
+    assert_int_equal(n, 4);
 }
 
 static void test_defaults_are_those_of_the_hypervisors(void **state) {
     (void)state;
     struct stop_policy policy;
     assert_int_equal(stop_policy_init(&policy, "xen-v2", NULL), DC_OK);
+    assert_int_equal(policy.max_rounds, 5);
+    assert_near(policy.target_dirty_pages, 50, 0);
+    assert_int_equal(stop_policy_init(&policy, "xen-legacy", NULL), DC_OK);
+    assert_int_equal(policy.max_rounds, 29);
+    assert_near(policy.target_dirty_pages, 50, 0);
+    assert_near(policy.max_factor, 3, 0);
+    assert_int_equal(stop_policy_init(&policy, "xapi", NULL), DC_OK);
     assert_int_equal(policy.max_rounds, 5);
     assert_near(policy.target_dirty_pages, 50, 0);
     assert_int_equal(stop_policy_init(&policy, "qemu", NULL), DC_OK);
@@ -44,7 +51,7 @@ static void test_unknown_name_lists_the_known(void **state) {
     assert_null(stop_policy_find("vmware"));
     assert_int_equal(stop_policy_init(&policy, "vmware", &err), DC_ENOTFOUND);
     assert_non_null(strstr(error_text(&err), "vmware"));
-    assert_non_null(strstr(error_text(&err), "xen-v2, qemu"));
+    assert_non_null(strstr(error_text(&err), "xen-v2, xen-legacy, xapi, qemu"));
     assert_null(policy.policy);
 }
 
