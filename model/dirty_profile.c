@@ -6,6 +6,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "model/dirty_profile.h"
 
+#include "model/dirty_trace.h"
 #include "model/quantile.h"
 
 #include <math.h>
@@ -41,6 +42,7 @@ void dirty_profile_dispose(struct dirty_profile *profile) {
     dirty_curve_dispose(&profile->p50);
     dirty_curve_dispose(&profile->p95);
     dirty_hours_free(&profile->hours, &profile->n_hours);
+    dirty_trace_free(&profile->trace);
     *profile = (struct dirty_profile){0};
 }
 
@@ -117,6 +119,8 @@ enum dc_status dirty_profile_copy(const struct dirty_profile *profile, struct di
     if (rc == DC_OK)
         rc = dirty_hours_copy(profile->hours, profile->n_hours, &copy_out->hours, err);
     copy_out->n_hours = copy_out->hours != NULL ? profile->n_hours : 0;
+    if (rc == DC_OK && profile->trace != NULL)
+        rc = dirty_trace_clone(profile->trace, &copy_out->trace, err);
     if (rc != DC_OK)
         dirty_profile_dispose(copy_out);
     return rc;

@@ -17,6 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct dirty_trace; /* model/dirty_trace.h */
+
 struct dirty_point {
     double window_s;
     double pages;
@@ -63,12 +65,13 @@ struct dirty_profile {
     double zero_pages; /* pages that hold only zeroes and are not dirtied */
     size_t n_bursts;   /* DIRTY_PROFILE_CURVE: oldest first */
     struct dirty_burst *bursts;
-    double pages_per_s;       /* DIRTY_PROFILE_RATE */
-    double working_set_pages; /* DIRTY_PROFILE_RATE: W(t) = min(working set, rate * t); 0: not known, no bound */
-    struct dirty_curve p50;   /* DIRTY_PROFILE_QUANTILES */
-    struct dirty_curve p95;   /* DIRTY_PROFILE_QUANTILES */
-    size_t n_hours;           /* DIRTY_PROFILE_QUANTILES: of a history that follows the hour, the hours to come */
-    struct dirty_hour *hours; /* ascending */
+    double pages_per_s;        /* DIRTY_PROFILE_RATE */
+    double working_set_pages;  /* DIRTY_PROFILE_RATE: W(t) = min(working set, rate * t); 0: not known, no bound */
+    struct dirty_curve p50;    /* DIRTY_PROFILE_QUANTILES */
+    struct dirty_curve p95;    /* DIRTY_PROFILE_QUANTILES */
+    size_t n_hours;            /* DIRTY_PROFILE_QUANTILES: of a history that follows the hour, the hours to come */
+    struct dirty_hour *hours;  /* ascending */
+    struct dirty_trace *trace; /* one burst page by page, heap; NULL: none was recorded */
 };
 
 /* Heap arrays belong to the profile; idempotent. */

@@ -73,16 +73,29 @@ out:
     return rc;
 }
 
-enum dc_status dirty_trace_copy(const struct dirty_trace *trace, struct dirty_trace *copy_out, struct dc_error *err) {
-    *copy_out = (struct dirty_trace){0};
-    if (trace->n_intervals == 0)
-        return DC_OK;
+void dirty_trace_free(struct dirty_trace **trace) {
+    if (*trace != NULL)
+        dirty_trace_dispose(*trace);
+    free(*trace);
+    *trace = NULL;
+}
+
+enum dc_status dirty_trace_clone(const struct dirty_trace *trace, struct dirty_trace **clone_out,
+                                 struct dc_error *err) {
     const size_t n_words = trace->n_intervals * trace->n_words;
-    uint64_t *words = calloc(n_words, sizeof(words[0]));
-    if (words == NULL)
+    uint64_t *words = calloc(n_words + 1, sizeof(words[0]));
+    *clone_out = calloc(1, sizeof(**clone_out));
+    if (words == NULL || *clone_out == NULL) {
+        free(words);
+        dirty_trace_free(clone_out);
         return error_set_nomem(err);
+    }
     memcpy(words, trace->words, n_words * sizeof(words[0]));
-    return dirty_trace_init(copy_out, trace->interval_s, trace->n_pages, words, trace->n_intervals, err);
+    const enum dc_status rc =
+        dirty_trace_init(*clone_out, trace->interval_s, trace->n_pages, words, trace->n_intervals, err);
+    if (rc != DC_OK)
+        dirty_trace_free(clone_out);
+    return rc;
 }
 
 double dirty_trace_moment(size_t page, uint64_t k) {

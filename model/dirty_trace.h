@@ -42,8 +42,12 @@ DC_WARN_UNUSED enum dc_status dirty_trace_init(struct dirty_trace *trace_out, do
 
 void dirty_trace_dispose(struct dirty_trace *trace); /* idempotent */
 
-DC_WARN_UNUSED enum dc_status dirty_trace_copy(const struct dirty_trace *trace, struct dirty_trace *copy_out,
-                                               struct dc_error *err);
+/* The same for one on the heap, which a profile owns; sets it to NULL. */
+void dirty_trace_free(struct dirty_trace **trace);
+
+/* A deep copy on the heap; NULL on failure. */
+DC_WARN_UNUSED enum dc_status dirty_trace_clone(const struct dirty_trace *trace, struct dirty_trace **clone_out,
+                                                struct dc_error *err);
 
 /* The bitmap of interval `k` since the burst's begin, past its end from the start again. */
 const uint64_t *dirty_trace_interval(const struct dirty_trace *trace, uint64_t k);

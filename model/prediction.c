@@ -26,7 +26,8 @@ void prediction_dispose(struct prediction *prediction) {
 }
 
 enum dc_status prediction_copy(const struct prediction *prediction, struct prediction *copy_out, struct dc_error *err) {
-    *copy_out = (struct prediction){.made_unix_ms = prediction->made_unix_ms};
+    *copy_out =
+        (struct prediction){.made_unix_ms = prediction->made_unix_ms, .redirty_basis = prediction->redirty_basis};
     if (prediction->n_points == 0)
         return DC_OK;
     copy_out->points = calloc(prediction->n_points, sizeof(copy_out->points[0]));
@@ -45,7 +46,9 @@ struct curves {
     struct dirty_curve own[N_QUANTILES]; /* p50, p90 and p95, or one curve alone */
     size_t n;
     bool lent;
-    bool are_quantiles; /* the curves ARE the quantiles, there is no sample to take them of */
+    struct redirty *redirty;         /* where the policy skips pages: one a curve, heap; else NULL */
+    const struct dirty_trace *trace; /* the same, with a recorded burst: it takes the place of `redirty` */
+    bool are_quantiles;              /* the curves ARE the quantiles, there is no sample to take them of */
 };
 
 static const struct dirty_curve *curve_at(const struct curves *curves, size_t i) {
@@ -55,6 +58,8 @@ static const struct dirty_curve *curve_at(const struct curves *curves, size_t i)
 static void curves_dispose(struct curves *curves) {
     for (size_t i = 0; i < N_QUANTILES; i++)
         dirty_curve_dispose(&curves->own[i]);
+    free(curves->redirty);
+    curves->redirty = NULL;
 }
 
 static enum dc_status average_curve(const struct dirty_profile *profile, struct dirty_curve *curve_out,
@@ -66,26 +71,54 @@ static enum dc_status average_curve(const struct dirty_profile *profile, struct 
     return dirty_profile_quantile(&average, MEDIAN, curve_out, err);
 }
 
-static enum dc_status curves_init(struct curves *curves, const struct prediction_input *input, struct dc_error *err) {
+static enum dc_status quantile_curves(struct curves *curves, struct dc_error *err) {
+    const double quantiles[N_QUANTILES] = {MEDIAN, NINETY, HIGH};
+    enum dc_status rc = DC_OK;
+    curves->n = N_QUANTILES;
+    curves->are_quantiles = true;
+    for (size_t i = 0; rc == DC_OK && i < N_QUANTILES; i++)
+        rc = dirty_profile_quantile(curves->profile, quantiles[i], &curves->own[i], err);
+    return rc;
+}
+
+static enum dc_status pick_curves(struct curves *curves, const struct prediction_input *input, struct dc_error *err) {
     const struct dirty_profile *profile = input->profile;
-    *curves = (struct curves){.profile = profile, .n = 1};
     if (profile->kind == DIRTY_PROFILE_NONE || (profile->kind == DIRTY_PROFILE_CURVE && profile->n_bursts == 0))
         return error_set(err, DC_EINVAL, "no profile of the VM's page dirtying to predict from");
     if (input->model == PREDICTION_AVG)
         return average_curve(profile, &curves->own[0], err);
+    if (input->policy.policy->skips_redirtied)
+        curves->trace = profile->trace;
     if (profile->kind == DIRTY_PROFILE_RATE)
         return dirty_profile_quantile(profile, MEDIAN, &curves->own[0], err);
-    if (profile->kind == DIRTY_PROFILE_CURVE) {
+    /* Replaying pages takes milliseconds, not nanoseconds: not for each burst of a history. */
+    if (profile->kind == DIRTY_PROFILE_CURVE && (curves->trace == NULL || profile->n_bursts == 1)) {
         curves->lent = true;
         curves->n = profile->n_bursts;
         return DC_OK;
     }
-    curves->n = N_QUANTILES;
-    curves->are_quantiles = true;
-    const double quantiles[N_QUANTILES] = {MEDIAN, NINETY, HIGH};
-    enum dc_status rc = DC_OK;
-    for (size_t i = 0; rc == DC_OK && i < N_QUANTILES; i++)
-        rc = dirty_profile_quantile(profile, quantiles[i], &curves->own[i], err);
+    return quantile_curves(curves, err);
+}
+
+/* Once for all bandwidths. */
+static enum dc_status fit_redirty(struct curves *curves, const struct prediction_input *input, struct dc_error *err) {
+    if (!input->policy.policy->skips_redirtied || curves->trace != NULL)
+        return DC_OK;
+    curves->redirty = calloc(curves->n, sizeof(curves->redirty[0]));
+    if (curves->redirty == NULL)
+        return error_set_nomem(err);
+    for (size_t i = 0; i < curves->n; i++)
+        redirty_fit(curve_at(curves, i), input->memory_pages, &curves->redirty[i]);
+    return DC_OK;
+}
+
+static enum dc_status curves_init(struct curves *curves, const struct prediction_input *input, struct dc_error *err) {
+    *curves = (struct curves){.profile = input->profile, .n = 1};
+    if (input->policy.policy == NULL)
+        return error_set(err, DC_EINVAL, "no stop policy to predict with");
+    enum dc_status rc = pick_curves(curves, input, err);
+    if (rc == DC_OK)
+        rc = fit_redirty(curves, input, err);
     if (rc != DC_OK)
         curves_dispose(curves);
     return rc;
@@ -100,6 +133,7 @@ struct samples {
     double *rounds;
     size_t n;
     size_t n_endless; /* of them did not converge */
+    enum redirty_basis redirty_basis;
 };
 
 /* False when out of memory. */
@@ -123,11 +157,13 @@ static enum dc_status simulate_all(const struct prediction_input *input, const s
         .zero_pages = fmin(input->profile->zero_pages, input->memory_pages),
         .policy = input->policy,
         .overhead = input->overhead,
+        .trace = curves->trace,
     };
     struct precopy_result result;
     samples->n_endless = 0;
     for (size_t i = 0; i < samples->n; i++) {
         vm.curve = curve_at(curves, i);
+        vm.redirty = curves->redirty != NULL ? &curves->redirty[i] : NULL;
         const enum dc_status rc = precopy_simulate(&vm, &step, 1, &result, err);
         if (rc != DC_OK)
             return rc;
@@ -136,6 +172,8 @@ static enum dc_status simulate_all(const struct prediction_input *input, const s
         samples->bytes[i] = result.bytes;
         samples->rounds[i] = result.n_rounds;
         samples->n_endless += !result.converges;
+        if (result.redirty_basis > samples->redirty_basis)
+            samples->redirty_basis = result.redirty_basis;
     }
     return DC_OK;
 }
@@ -204,6 +242,7 @@ static enum dc_status fill_points(const struct prediction_input *input, const st
         if (rc == DC_OK)
             prediction->points[i] = point_of(&samples, bandwidths[i], curves->are_quantiles);
     }
+    prediction->redirty_basis = samples.redirty_basis;
     free(samples.all);
     return rc;
 }

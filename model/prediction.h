@@ -38,6 +38,7 @@ struct prediction_point {
 
 struct prediction {
     int64_t made_unix_ms;
+    enum redirty_basis redirty_basis; /* of what was simulated here: the coarsest over its curves */
     size_t n_points;
     struct prediction_point *points; /* ascending in bandwidth; heap, owned */
 };

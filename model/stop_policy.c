@@ -29,6 +29,7 @@ static const struct stop_policy_class POLICIES[] = {
         .hole_wire_bytes = 8,
         .batch_wire_bytes = 4,
         .batch_frames = 1024,
+        .skips_redirtied = true,
         .defaults = {.policy = &POLICIES[1], .max_rounds = 29, .target_dirty_pages = 50, .max_factor = 3},
         .run_live_rounds = policy_xen_legacy_run,
     },

@@ -62,6 +62,7 @@ struct stop_policy_class {
     double hole_wire_bytes;      /* a guest frame without memory, first round only */
     double batch_wire_bytes;     /* the header of a batch; 0 where pages travel singly */
     unsigned batch_frames;       /* frames in a full batch */
+    bool skips_redirtied;        /* leaves out pages that are dirty again when their turn comes */
     struct stop_policy defaults;
     /* Runs the live rounds from the first page to the moment the guest is
      * stopped; see model/precopy.c for the state it works on. */

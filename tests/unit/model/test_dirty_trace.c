@@ -49,18 +49,18 @@ static void test_adds_up(void **state) {
     assert_int_equal(trace.n_intervals, 0);
 }
 
-static void test_copy_is_deep(void **state) {
+static void test_clone_is_deep(void **state) {
     (void)state;
     struct dirty_trace trace = small_trace();
-    struct dirty_trace copy;
-    assert_int_equal(dirty_trace_copy(&trace, &copy, NULL), DC_OK);
-    assert_ptr_not_equal(copy.words, trace.words);
-    assert_memory_equal(copy.words, trace.words, 6 * sizeof(uint64_t));
-    assert_int_equal(copy.n_ever, 3);
+    struct dirty_trace *clone;
+    assert_int_equal(dirty_trace_clone(&trace, &clone, NULL), DC_OK);
+    assert_ptr_not_equal(clone->words, trace.words);
+    assert_memory_equal(clone->words, trace.words, 6 * sizeof(uint64_t));
     dirty_trace_dispose(&trace);
-    assert_int_equal(dirty_trace_copy(&trace, &trace, NULL), DC_OK); /* an empty one */
-    assert_int_equal(copy.n_intervals, 3);
-    dirty_trace_dispose(&copy);
+    assert_int_equal(clone->n_ever, 3);
+    dirty_trace_free(&clone);
+    assert_null(clone);
+    dirty_trace_free(&clone);
 }
 
 static void test_nonsense_is_refused(void **state) {
@@ -131,7 +131,7 @@ static void test_speed(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_adds_up),
-        cmocka_unit_test(test_copy_is_deep),
+        cmocka_unit_test(test_clone_is_deep),
         cmocka_unit_test(test_nonsense_is_refused),
         cmocka_unit_test(test_moments_are_spread_evenly),
         cmocka_unit_test(test_speed),

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "model/prediction.h"
 
-#include "random_vm.h"
+#include "random_trace.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -264,6 +264,73 @@ static void test_property_nothing_grows_with_bandwidth(void **state) {
     }
 }
 
+/* Random writes over 30000 pages, recorded as 22 points. */
+static void add_random_burst(struct dirty_profile *profile, double pages_per_s) {
+    struct dirty_point points[22];
+    for (size_t i = 0; i < 22; i++) {
+        const double window_s = 0.125 * pow(480, (double)i / 21);
+        points[i] = (struct dirty_point){window_s, 30000 * (1 - exp(-pages_per_s * window_s / 30000))};
+    }
+    const struct dirty_curve curve = {.n_points = 22, .points = points};
+    assert_int_equal(dirty_profile_add(profile, 0, &curve, NULL), DC_OK);
+}
+
+static void test_skipping_policy_says_where_from(void **state) {
+    (void)state;
+    struct dirty_profile profile = {0};
+    struct prediction prediction, copy;
+    const double bandwidth = 50e6;
+    add_random_burst(&profile, 3000);
+    struct prediction_input input = input_of(&profile, "xen-legacy");
+    assert_int_equal(prediction_make(&input, &bandwidth, 1, 0, &prediction, NULL), DC_OK);
+    assert_int_equal(prediction.redirty_basis, REDIRTY_FITTED);
+    assert_int_equal(prediction_copy(&prediction, &copy, NULL), DC_OK);
+    assert_int_equal(copy.redirty_basis, REDIRTY_FITTED);
+    prediction_dispose(&prediction);
+    prediction_dispose(&copy);
+
+    dirty_profile_dispose(&profile);
+    rising_bursts(&profile, 1); /* two points draw no classes */
+    assert_int_equal(prediction_make(&input, &bandwidth, 1, 0, &prediction, NULL), DC_OK);
+    assert_int_equal(prediction.redirty_basis, REDIRTY_CURVE);
+    prediction_dispose(&prediction);
+    input = input_of(&profile, "xen-v2");
+    assert_int_equal(prediction_make(&input, &bandwidth, 1, 0, &prediction, NULL), DC_OK);
+    assert_int_equal(prediction.redirty_basis, REDIRTY_NONE);
+    prediction_dispose(&prediction);
+    dirty_profile_dispose(&profile);
+}
+
+static void test_recorded_pages_are_replayed(void **state) {
+    (void)state;
+    uint64_t random = random_seed();
+    struct dirty_profile profile = {0};
+    const struct random_region region = {200000, 230000, 0.1};
+    const double bandwidth = 50e6;
+    struct prediction by_fit, by_trace, avg;
+    for (int i = 1; i <= 5; i++)
+        add_random_burst(&profile, 1000 * i);
+    struct prediction_input input = input_of(&profile, "xen-legacy");
+    assert_int_equal(prediction_make(&input, &bandwidth, 1, 0, &by_fit, NULL), DC_OK);
+    struct dirty_trace trace = random_trace(&random, 0.25, 262144, 100, &region, 1);
+    assert_int_equal(dirty_trace_clone(&trace, &profile.trace, NULL), DC_OK);
+    assert_int_equal(prediction_make(&input, &bandwidth, 1, 0, &by_trace, NULL), DC_OK);
+    assert_int_equal(by_trace.redirty_basis, REDIRTY_BITMAPS);
+    /* All in the last quarter of memory: there round 1 skips more than where they are anywhere. */
+    assert_true(by_trace.points[0].bytes < by_fit.points[0].bytes);
+    assert_near(by_trace.points[0].migration_ms.p50, by_fit.points[0].migration_ms.p50,
+                0.1 * by_fit.points[0].migration_ms.p50);
+    assert_true(by_trace.points[0].downtime_ms.p95 >= by_trace.points[0].downtime_ms.p50);
+    input.model = PREDICTION_AVG; /* knows of no pages */
+    assert_int_equal(prediction_make(&input, &bandwidth, 1, 0, &avg, NULL), DC_OK);
+    assert_int_not_equal(avg.redirty_basis, REDIRTY_BITMAPS);
+    prediction_dispose(&by_fit);
+    prediction_dispose(&by_trace);
+    prediction_dispose(&avg);
+    dirty_trace_dispose(&trace);
+    dirty_profile_dispose(&profile);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hist_takes_quantiles_over_the_bursts),
@@ -277,6 +344,8 @@ int main(void) {
         cmocka_unit_test(test_lowest_bandwidth),
         cmocka_unit_test(test_copy_is_deep),
         cmocka_unit_test(test_property_nothing_grows_with_bandwidth),
+        cmocka_unit_test(test_skipping_policy_says_where_from),
+        cmocka_unit_test(test_recorded_pages_are_replayed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
