@@ -30,6 +30,7 @@ struct doc_reader {
     json_t *root;
     const char *origin; /* the defaults that the value under way comes from, or NULL */
     size_t depth;
+    size_t unpacked_bytes; /* out of packed values so far, for those who bound them */
     struct doc_reader_place places[DOC_READER_MAX_DEPTH];
 };
 

@@ -6,6 +6,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "proto/digest.h"
 #include "proto/doc_quantiles.h"
+#include "proto/fleet_bitmaps.h"
 #include "proto/fleet_doc.h"
 #include "proto/fleet_fields.h"
 #include "proto/fleet_learned.h"
@@ -143,6 +144,7 @@ static bool set_profile(json_t *json, const struct dirty_profile *profile) {
     else
         ok = ok && set(object, "p50", curve_json(&profile->p50)) && set(object, "p95", curve_json(&profile->p95)) &&
              set_hours(object, profile);
+    ok = ok && fleet_bitmaps_set(object, profile);
     return set(json, "profile", object) && ok;
 }
 

@@ -7,6 +7,7 @@
  */
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "proto/doc_quantiles.h"
+#include "proto/fleet_bitmaps.h"
 #include "proto/fleet_fields.h"
 #include "proto/fleet_reading.h"
 
@@ -178,6 +179,8 @@ static void read_profile(struct doc_reader *reader, const struct doc_object *obj
         read_curve(reader, &found, "p95", &profile->p95);
         read_hours(reader, &found, profile);
     }
+    if (doc_reader_ok(reader))
+        fleet_bitmaps_read(reader, &found, profile);
     doc_reader_leave(reader);
 }
 

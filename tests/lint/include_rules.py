@@ -29,6 +29,7 @@ ONLY_IN = {
     r"yaml\.h": {"base/config_file.c"},
     r"curl/.*": {"planner/api_client.c"},
     r"microhttpd\.h": {"planner/api_server.c"},
+    r"zstd\.h": {"proto/fleet_bitmaps.c"},
     r"sqlite3\.h": {"agent/history.c", "planner/store.c"},
 }
 
