@@ -74,7 +74,7 @@ static void predict(struct agent *agent, const struct source_vm *vm) {
     }
     if (rc != DC_OK)
         log_warn("%s (%s): no prediction: %s", vm->facts.name, vm->facts.uuid, error_text(&err));
-    predictor_dispose(&prediction);
+    msg_prediction_dispose(&prediction);
     dirty_profile_dispose(&profile);
 }
 

@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "agent/outbox.h"
 
-#include "agent/predictor.h"
 #include "base/vec.h"
 
 #include <stdlib.h>
@@ -54,7 +53,7 @@ void outbox_free(struct outbox **outbox) {
     if (o == NULL)
         return;
     for (size_t i = 0; i < o->n_entries; i++)
-        predictor_dispose(&o->entries[i].prediction);
+        msg_prediction_dispose(&o->entries[i].prediction);
     for (size_t i = 0; i < OUTBOX_EVENTS; i++)
         free(o->events[i].peer_host);
     free(o->entries);
@@ -111,7 +110,7 @@ enum dc_status outbox_put(struct outbox *outbox, struct msg_prediction *predicti
     else
         entry->waits_since = ++outbox->n_put; /* a replaced one keeps its place in the queue */
     entry->in_batch = false;
-    predictor_dispose(&entry->prediction);
+    msg_prediction_dispose(&entry->prediction);
     entry->prediction = *prediction;
     *prediction = (struct msg_prediction){.sample_number = 0};
     return DC_OK;
@@ -121,7 +120,7 @@ void outbox_forget(struct outbox *outbox, const char *vm) {
     struct entry *entry = find_entry(outbox, vm);
     if (entry == NULL)
         return;
-    predictor_dispose(&entry->prediction);
+    msg_prediction_dispose(&entry->prediction);
     *entry = outbox->entries[--outbox->n_entries];
 }
 

@@ -39,14 +39,6 @@ void predictor_simplify(struct dirty_curve *curve, size_t n_most) {
     }
 }
 
-void predictor_dispose(struct msg_prediction *prediction) {
-    prediction_dispose(&prediction->prediction);
-    dirty_curve_dispose(&prediction->p50);
-    dirty_curve_dispose(&prediction->p95);
-    dirty_hours_free(&prediction->hours, &prediction->n_hours);
-    *prediction = (struct msg_prediction){.sample_number = 0};
-}
-
 static enum dc_status short_quantile(const struct dirty_profile *profile, double q_frac, struct dirty_curve *curve_out,
                                      struct dc_error *err) {
     const enum dc_status rc = dirty_profile_quantile(profile, q_frac, curve_out, err);
@@ -110,6 +102,6 @@ enum dc_status predictor_make(const struct predictor *predictor, const struct so
     if (rc == DC_OK)
         rc = predict_hours(profile, now, prediction_out, err);
     if (rc != DC_OK)
-        predictor_dispose(prediction_out);
+        msg_prediction_dispose(prediction_out);
     return rc;
 }

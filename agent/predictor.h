@@ -22,14 +22,11 @@ struct predictor {
 void predictor_init(struct predictor *predictor, double low_bytes_per_s, double high_bytes_per_s, size_t n);
 
 /* Predicts `vm` from `profile`, its history; `now` says when, and what an hour of the day is. The caller disposes the
- * result with predictor_dispose. DC_ENOTFOUND for an empty profile. */
+ * result with msg_prediction_dispose. DC_ENOTFOUND for an empty profile. */
 DC_WARN_UNUSED enum dc_status predictor_make(const struct predictor *predictor, const struct source_vm *vm,
                                              const struct dirty_profile *profile, uint64_t sample_number,
                                              struct season_clock now, struct msg_prediction *prediction_out,
                                              struct dc_error *err);
-
-/* Frees what one prediction owns; idempotent. */
-void predictor_dispose(struct msg_prediction *prediction);
 
 /* Drops points in place until at most `n_most` (>= 2) are left, each time the inner point that
  * linear interpolation between its neighbours misses least, relative to its pages. */

@@ -9,12 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void dispose_prediction(struct msg_prediction *prediction) {
-    prediction_dispose(&prediction->prediction);
-    dirty_curve_dispose(&prediction->p50);
-    dirty_curve_dispose(&prediction->p95);
-}
-
 static void free_host(struct host_record *host) {
     fleet_parts_dispose_host(&host->said);
     free(host->name);
@@ -24,7 +18,7 @@ static void free_host(struct host_record *host) {
 
 static void free_vm(struct vm_record *vm) {
     fleet_parts_dispose_vm(&vm->said);
-    dispose_prediction(&vm->latest);
+    msg_prediction_dispose(&vm->latest);
     free(vm->boot_id);
     free(vm);
 }
@@ -139,24 +133,16 @@ void fleet_record_forget_gone(struct fleet_records *records, double before_ms) {
 
 enum dc_status fleet_record_predict(struct vm_record *vm, const char *boot_id, const struct msg_prediction *prediction,
                                     struct dc_error *err) {
-    struct msg_prediction copy = *prediction;
-    copy.prediction = (struct prediction){0};
-    copy.p50 = (struct dirty_curve){0};
-    copy.p95 = (struct dirty_curve){0};
-    char *boot_copy = strdup(boot_id);
-    enum dc_status rc = boot_copy != NULL ? DC_OK : error_set_nomem(err);
-    if (rc == DC_OK)
-        rc = prediction_copy(&prediction->prediction, &copy.prediction, err);
-    if (rc == DC_OK)
-        rc = dirty_curve_copy(&prediction->p50, &copy.p50, err);
-    if (rc == DC_OK)
-        rc = dirty_curve_copy(&prediction->p95, &copy.p95, err);
-    if (rc != DC_OK) {
-        dispose_prediction(&copy);
-        free(boot_copy);
+    struct msg_prediction copy;
+    const enum dc_status rc = msg_prediction_copy(prediction, &copy, err);
+    if (rc != DC_OK)
         return rc;
+    char *boot_copy = strdup(boot_id);
+    if (boot_copy == NULL) {
+        msg_prediction_dispose(&copy);
+        return error_set_nomem(err);
     }
-    dispose_prediction(&vm->latest);
+    msg_prediction_dispose(&vm->latest);
     free(vm->boot_id);
     vm->latest = copy;
     vm->boot_id = boot_copy;

@@ -227,14 +227,39 @@ enum dc_status msg_pred_read(const void *bytes, size_t n_bytes, struct msg_pred 
     return rc;
 }
 
+enum dc_status msg_prediction_copy(const struct msg_prediction *prediction, struct msg_prediction *copy_out,
+                                   struct dc_error *err) {
+    struct msg_prediction copy = *prediction;
+    copy.prediction = (struct prediction){0};
+    copy.p50 = (struct dirty_curve){0};
+    copy.p95 = (struct dirty_curve){0};
+    copy.hours = NULL;
+    enum dc_status rc = prediction_copy(&prediction->prediction, &copy.prediction, err);
+    if (rc == DC_OK)
+        rc = dirty_curve_copy(&prediction->p50, &copy.p50, err);
+    if (rc == DC_OK)
+        rc = dirty_curve_copy(&prediction->p95, &copy.p95, err);
+    if (rc == DC_OK)
+        rc = dirty_hours_copy(prediction->hours, prediction->n_hours, &copy.hours, err);
+    copy.n_hours = copy.hours != NULL ? prediction->n_hours : 0;
+    if (rc != DC_OK)
+        msg_prediction_dispose(&copy);
+    *copy_out = copy;
+    return rc;
+}
+
+void msg_prediction_dispose(struct msg_prediction *prediction) {
+    prediction_dispose(&prediction->prediction);
+    dirty_curve_dispose(&prediction->p50);
+    dirty_curve_dispose(&prediction->p95);
+    dirty_hours_free(&prediction->hours, &prediction->n_hours);
+    *prediction = (struct msg_prediction){.sample_number = 0};
+}
+
 void msg_pred_dispose(struct msg_pred *msg) {
     free(msg->boot_id);
-    for (size_t i = 0; i < msg->n_predictions; i++) {
-        prediction_dispose(&msg->predictions[i].prediction);
-        dirty_curve_dispose(&msg->predictions[i].p50);
-        dirty_curve_dispose(&msg->predictions[i].p95);
-        dirty_hours_free(&msg->predictions[i].hours, &msg->predictions[i].n_hours);
-    }
+    for (size_t i = 0; i < msg->n_predictions; i++)
+        msg_prediction_dispose(&msg->predictions[i]);
     free(msg->predictions);
     *msg = (struct msg_pred){0};
 }

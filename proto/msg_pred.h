@@ -21,6 +21,13 @@ struct msg_prediction {
     struct dirty_hour *hours;
 };
 
+/* A deep copy; `*copy_out` is overwritten, the caller disposes it. */
+DC_WARN_UNUSED enum dc_status msg_prediction_copy(const struct msg_prediction *prediction,
+                                                  struct msg_prediction *copy_out, struct dc_error *err);
+
+/* Idempotent. */
+void msg_prediction_dispose(struct msg_prediction *prediction);
+
 struct msg_pred {
     char *boot_id;
     size_t n_predictions;

@@ -118,7 +118,7 @@ class LonePlanner:
 
     def fleet(self):
         status, fleet = self.request("GET", "/v1/fleet")
-        assert status == 200
+        assert status == 200, fleet
         return fleet
 
     def hosts(self):

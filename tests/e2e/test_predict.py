@@ -12,6 +12,7 @@ import jsonschema
 import pytest
 
 from lone_planner import LonePlanner
+from peer_agent import now_unix_ms, prediction, vm
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("DECAMP_BIN_DIR", ROOT / "build" / "dev" / "bin"))
@@ -22,8 +23,10 @@ GIB = 1 << 30
 
 
 def predict(*arguments, fleet=SMALL, environment=None):
-    return subprocess.run([BIN / "decamp", "predict", *map(str, arguments), "--fleet", fleet], capture_output=True,
-                          text=True, timeout=60, check=False, env={**os.environ, **(environment or {})})
+    """`fleet` None: of the daemon."""
+    source = [] if fleet is None else ["--fleet", fleet]
+    return subprocess.run([BIN / "decamp", "predict", *map(str, arguments), *source], capture_output=True, text=True,
+                          timeout=60, check=False, env={**os.environ, **(environment or {})})
 
 
 def ask(*arguments, code=0, **keywords):
@@ -475,3 +478,25 @@ def test_a_published_prediction_serves_where_no_replay_is_needed(write):
     assert ask("db1", "--sla", "99%", fleet=fleet)["sla"]["points"][0]["migrations_per_month_p95"] == 129600
     curve = ask("db1", "--curve", "bandwidth", fleet=fleet)["curve"]
     assert {p["verdict"] for p in curve["points"]} == {"converges", "does not converge"}
+
+
+def test_when_online_from_the_hours_of_an_agent(tmp_path):
+    """The daemon keeps no history: what its agent told of the hours to come must reach the answer, restarts included."""
+    with LonePlanner(tmp_path, hosts=("h1",)) as planner:
+        agent = planner.agent("h1")
+        agent.greet()
+        agent.snapshot([vm("db1")])
+        this_hour = now_unix_ms() // HOUR_MS * HOUR_MS
+        busy, quiet = ([[0.25, 1, 4], [rate / 4, rate, 3 * rate]] for rate in (20000, 100))
+        hours = [{"start_unix_ms": this_hour + i * HOUR_MS, "basis": "hour-of-day", "n_bursts": 12,
+                  "p50": dict(zip(("window_s", "pages"), quiet if i == 5 else busy)),
+                  "p95": dict(zip(("window_s", "pages"), quiet if i == 5 else busy))} for i in range(24)]
+        agent.predict({**prediction("db1"), "hours": hours})
+        planner.wait_predicted(1)
+        for answer in range(2):
+            if answer == 1:
+                planner.kill()
+                planner.start()
+            when = ask("db1", "--when", fleet=None, environment={"DECAMP_SOCKET": str(planner.socket)})["when"]
+            assert when["best_start_unix_ms"] == this_hour + 5 * HOUR_MS
+            assert when["hours"][0]["n_bursts"] == 12 and when["hours"][0]["basis"] == "hour-of-day"

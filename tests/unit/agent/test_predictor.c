@@ -63,8 +63,8 @@ static void test_makes_a_grid_and_short_curves(void **state) {
     assert_true(made.p50.n_points <= PREDICTOR_CURVE_POINTS && made.p50.n_points > 2);
     assert_true(made.p95.n_points <= PREDICTOR_CURVE_POINTS);
     assert_true(dirty_curve_pages(&made.p95, 10, 1e9) >= dirty_curve_pages(&made.p50, 10, 1e9));
-    predictor_dispose(&made);
-    predictor_dispose(&made);
+    msg_prediction_dispose(&made);
+    msg_prediction_dispose(&made);
     dirty_profile_dispose(&profile);
 }
 
@@ -128,7 +128,7 @@ static void test_tells_the_hours_of_a_daily_cycle(void **state) {
         assert_int_equal(made.hours[i].n_bursts, 20);
         assert_true(i < 6 ? pages < 110 : pages >= 1000);
     }
-    predictor_dispose(&made);
+    msg_prediction_dispose(&made);
     assert_null(made.hours);
     dirty_profile_dispose(&profile);
 }
