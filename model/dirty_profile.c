@@ -17,6 +17,11 @@
 
 const char *const dirty_basis_texts[] = {"hour-of-week", "hour-of-day", "all", NULL};
 
+/* A burst whose first window is no longer, and whose second no longer than so many times that, shows how W bends before
+ * them. */
+static const double FINE_WINDOW_S = 0.2;
+static const double FINE_RATIO = 1.5;
+
 void dirty_curve_dispose(struct dirty_curve *curve) {
     free(curve->points);
     *curve = (struct dirty_curve){0};
@@ -197,9 +202,26 @@ static struct segment segment_before(const struct dirty_curve *curve, size_t i) 
     };
 }
 
+/* W(t) = W1 * (t / t1)^exponent before the first point (W1 at t1), by the slope
+ * of W between the first two on logarithmic scales. 1, a straight line, where the burst
+ * is too coarse to tell. */
+static double exponent_at_start(const struct dirty_curve *curve) {
+    if (curve->n_points < 2)
+        return 1;
+    const struct dirty_point first = curve->points[0];
+    const struct dirty_point second = curve->points[1];
+    if (!(first.window_s > 0 && first.window_s <= FINE_WINDOW_S && second.window_s <= FINE_RATIO * first.window_s &&
+          first.pages > 0))
+        return 1;
+    return fmin(log(second.pages / first.pages) / log(second.window_s / first.window_s), 1);
+}
+
 double dirty_curve_pages(const struct dirty_curve *curve, double window_s, double max_pages) {
     if (curve->n_points == 0 || !(window_s > 0))
         return 0;
+    const struct dirty_point first = curve->points[0];
+    if (window_s < first.window_s)
+        return fmin(first.pages * pow(window_s / first.window_s, exponent_at_start(curve)), max_pages);
     size_t i = 0;
     while (i + 1 < curve->n_points && curve->points[i].window_s < window_s)
         i++;
@@ -214,6 +236,9 @@ double dirty_curve_window_s(const struct dirty_curve *curve, double pages) {
         return 0;
     if (curve->n_points == 0)
         return INFINITY;
+    const struct dirty_point first = curve->points[0];
+    if (pages < first.pages)
+        return first.window_s * pow(pages / first.pages, 1 / exponent_at_start(curve));
     size_t i = 0;
     while (i + 1 < curve->n_points && curve->points[i].pages < pages)
         i++;

@@ -7,7 +7,11 @@
  *
  * A pre-copy round that lasts t seconds leaves W(t) dirty pages. Between two
  * points W is interpolated linearly, W(0) = 0; past the last point it goes on
- * with the slope of the last segment, never above `max_pages`.
+ * with the slope of the last segment, never above `max_pages`. Before the first
+ * point of a finely recorded burst (a first window of at most 0.2 s, the second
+ * at most half as long again) W is a power of t, with the exponent that the first
+ * two points show: what a guest touches at every tick of its clock is dirty in
+ * any window, what it writes steadily grows with the window.
  */
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once

@@ -39,6 +39,27 @@ static void test_pages_dirtied_at_once_are_a_point_at_zero(void **state) {
     assert_near(dirty_curve_window_s(&curve, 55), 0.5, 1e-9);
 }
 
+static void test_finely_recorded_burst_bends_before_its_first_point(void **state) {
+    (void)state;
+    struct dirty_point points[] = {{0.125, 55}, {0.16, 55}, {1, 60}};
+    struct dirty_curve curve = {.n_points = 3, .points = points};
+    assert_near(dirty_curve_pages(&curve, 0.01, 1e9), 55, 1e-9); /* touched at every tick */
+    assert_near(dirty_curve_pages(&curve, 0.01, 20), 20, 0);
+    assert_near(dirty_curve_pages(&curve, 0, 1e9), 0, 0);
+    assert_near(dirty_curve_window_s(&curve, 54), 0, 0);
+    points[1].pages = 55 * 0.16 / 0.125; /* a steady writer's: a line */
+    assert_near(dirty_curve_pages(&curve, 0.01, 1e9), 4.4, 1e-9);
+    assert_near(dirty_curve_window_s(&curve, 4.4), 0.01, 1e-12);
+    points[1].pages = 60; /* between the two, and never below the line */
+    const double pages = dirty_curve_pages(&curve, 0.01, 1e9);
+    assert_near(pages, 55 * pow(0.08, log(60.0 / 55) / log(1.28)), 1e-9);
+    assert_near(dirty_curve_window_s(&curve, pages), 0.01, 1e-12);
+    points[1].pages = 500; /* steeper than a line is noise */
+    assert_near(dirty_curve_pages(&curve, 0.01, 1e9), 4.4, 1e-9);
+    points[1] = (struct dirty_point){0.5, 60}; /* too coarse to tell */
+    assert_near(dirty_curve_pages(&curve, 0.01, 1e9), 4.4, 1e-9);
+}
+
 static void test_window_is_the_inverse(void **state) {
     (void)state;
     uint64_t random = random_seed();
@@ -246,6 +267,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_curve_is_linear_between_points),
         cmocka_unit_test(test_pages_dirtied_at_once_are_a_point_at_zero),
+        cmocka_unit_test(test_finely_recorded_burst_bends_before_its_first_point),
         cmocka_unit_test(test_window_is_the_inverse),
         cmocka_unit_test(test_window_of_what_is_never_reached),
         cmocka_unit_test(test_curve_never_falls),
