@@ -61,6 +61,8 @@ static enum dc_status predict_worst(const struct guarantee_question *question, c
     struct prediction_input own = *input;
     own.profile = &burst;
     burst.n_bursts = 1;
+    if (input->profile->n_bursts > 1)
+        burst.trace = NULL; /* replaying its pages takes milliseconds: not for each burst and value */
     *times_out = (struct guarantee_times){0};
     for (size_t i = 0; i < input->profile->n_bursts; i++) {
         struct guarantee_times times;

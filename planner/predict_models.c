@@ -19,6 +19,7 @@ enum {
     COLUMN_BYTES,
     COLUMN_ROUNDS,
     COLUMN_VERDICT,
+    COLUMN_REDIRTY,
     COLUMN_MIGRATION_OFF,
     COLUMN_DOWNTIME_OFF,
     N_COLUMNS,
@@ -33,6 +34,7 @@ static const struct writer_field columns[N_COLUMNS] = {
     [COLUMN_BYTES] = {"bytes", "SENT", WRITER_BYTES, false},
     [COLUMN_ROUNDS] = {"rounds", "ROUNDS", WRITER_COUNT, false},
     [COLUMN_VERDICT] = {"verdict", "VERDICT", WRITER_TEXT, false},
+    [COLUMN_REDIRTY] = {"redirty_basis", "REDIRTIED BY", WRITER_TEXT, false},
     [COLUMN_MIGRATION_OFF] = {"migration_off_frac", "MT OFF", WRITER_PERCENT, false},
     [COLUMN_DOWNTIME_OFF] = {"downtime_off_frac", "DT OFF", WRITER_PERCENT, false},
 };
@@ -44,6 +46,7 @@ struct comparison {
     const double *bandwidths_bytes_per_s;
     bool differs; /* somewhere the models do on convergence */
     bool forced;  /* somewhere one of them ends by force */
+    bool skips;   /* some policy skips pages that are dirty again */
     bool endless; /* somewhere one of them never ends */
 };
 
@@ -52,8 +55,10 @@ static struct writer_value off_by(double value, double reference) {
 }
 
 static enum dc_status add_row(struct comparison *comparison, const struct prediction_input *input,
-                              const struct prediction_point *point, const struct prediction_point *hist,
+                              const struct prediction *prediction, const struct prediction *hist_prediction, size_t i,
                               struct dc_error *err) {
+    const struct prediction_point *point = &prediction->points[i];
+    const struct prediction_point *hist = &hist_prediction->points[i];
     const bool is_avg = input->model == PREDICTION_AVG;
     const struct prediction_quantiles *whole = &point->migration_ms;
     const struct prediction_quantiles *down = &point->downtime_ms;
@@ -71,12 +76,15 @@ static enum dc_status add_row(struct comparison *comparison, const struct predic
         [COLUMN_ROUNDS] = writer_number(point->n_rounds),
         [COLUMN_VERDICT] = writer_text(predict_verdict_text(verdict)),
     };
+    if (prediction->redirty_basis != REDIRTY_NONE)
+        values[COLUMN_REDIRTY] = writer_text(redirty_basis_text(prediction->redirty_basis));
     if (is_avg && point->converges && hist->converges) {
         values[COLUMN_MIGRATION_OFF] = off_by(whole->p50, hist->migration_ms.p50);
         values[COLUMN_DOWNTIME_OFF] = off_by(down->p50, hist->downtime_ms.p50);
     }
     comparison->differs |= point->converges != hist->converges;
     comparison->forced |= verdict == PREDICT_FORCED;
+    comparison->skips |= prediction->redirty_basis != REDIRTY_NONE;
     comparison->endless |= verdict == PREDICT_ENDLESS;
     return predict_report_row(comparison->report, values, err);
 }
@@ -94,9 +102,9 @@ static enum dc_status compare(struct comparison *comparison, const struct stop_p
     if (rc == DC_OK)
         rc = prediction_make(&avg_input, comparison->bandwidths_bytes_per_s, comparison->n_bandwidths, 0, &avg, err);
     for (size_t i = 0; rc == DC_OK && i < comparison->n_bandwidths; i++) {
-        rc = add_row(comparison, &avg_input, &avg.points[i], &hist.points[i], err);
+        rc = add_row(comparison, &avg_input, &avg, &hist, i, err);
         if (rc == DC_OK)
-            rc = add_row(comparison, &hist_input, &hist.points[i], &hist.points[i], err);
+            rc = add_row(comparison, &hist_input, &hist, &hist, i, err);
     }
     prediction_dispose(&hist);
     prediction_dispose(&avg);
@@ -147,6 +155,11 @@ static enum dc_status add_notes(const struct comparison *comparison, struct dc_e
     if (rc == DC_OK && comparison->forced)
         rc = predict_report_note(report, err,
                                  "forced stop: the rounds no longer shrink, only a limit of the policy ends them");
+    if (rc == DC_OK && comparison->skips)
+        rc = predict_report_note(report, err,
+                                 "REDIRTIED BY: xen-legacy skips pages that are dirty again; which these "
+                                 "are comes from recorded bitmaps, else from classes of pages fitted to "
+                                 "the curve, else from the curve alone");
     if (rc == DC_OK && comparison->endless)
         rc = predict_report_note(report, err, "does not converge: the figures are as if it were stopped by hand");
     return rc;

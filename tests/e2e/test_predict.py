@@ -109,6 +109,10 @@ def test_policies_are_compared_on_one_profile():
     rows = ask("db1", "--policy", "all", "--bandwidth", "1Gbit/s")["models"]["rows"]
     names = list(dict.fromkeys(r["policy"] for r in rows))
     assert {"xen-v2", "qemu"} <= set(names) and len(rows) == 2 * len(names)
+    assert {"xen-legacy", "xapi"} <= set(names)
+    legacy = [r for r in rows if r["policy"] == "xen-legacy"]
+    assert all(r["redirty_basis"] in ("fitted model", "curve") for r in legacy)
+    assert not any("redirty_basis" in r for r in rows if r not in legacy)
     rows = ask("db1", "--policy", "qemu", "--bandwidth", "1Gbit/s")["models"]["rows"]
     assert {r["policy"] for r in rows} == {"qemu"}
 
