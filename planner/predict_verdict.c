@@ -25,6 +25,7 @@ static enum dc_status is_shrinking(const struct prediction_input *input, double 
             .memory_pages = input->memory_pages,
             .zero_pages = fmin(input->profile->zero_pages, input->memory_pages),
             .curve = &curve,
+            .trace = input->model == PREDICTION_AVG ? NULL : input->profile->trace,
             .policy = input->policy,
             .overhead = input->overhead,
         };

@@ -117,6 +117,14 @@ def test_policies_are_compared_on_one_profile():
     assert {r["policy"] for r in rows} == {"qemu"}
 
 
+def test_recorded_bitmaps_are_replayed():
+    fleet = ROOT / "tests" / "fuzz" / "corpus" / "fleet_doc" / "bitmaps.json"
+    vm = ask("u1", "--models", "--bandwidth", "1MB/s", "--guarantee", "--deadline", "10s", fleet=fleet)
+    assert vm["models"]["rows"][1]["model"] == "HIST" and vm["models"]["rows"][1]["redirty_basis"] == "bitmaps"
+    assert vm["models"]["rows"][0]["redirty_basis"] != "bitmaps"  # a constant rate has no pages
+    assert options_of(vm["guarantee"], "as it is")["any workload"]["holds"]
+
+
 def test_avg_and_hist_may_disagree_on_the_end(write):
     document = small()
     vm_of(document, "db1")["policy"] = {"name": "qemu"}
