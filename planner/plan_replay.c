@@ -36,6 +36,7 @@ static enum dc_status simulate(const struct fleet_vm *vm, double q_frac, const s
         .memory_pages = ceil(vm->memory_bytes / UNITS_PAGE_BYTES),
         .zero_pages = vm->profile.zero_pages,
         .curve = &curve,
+        .trace = vm->profile.trace,
         .policy = vm->policy,
         .overhead = vm->overhead,
     };
