@@ -25,7 +25,7 @@
 #include <stdlib.h>
 
 /* In expectation, so many steps make a round; a batch is the least of one. */
-enum { STEPS_A_ROUND = 32 };
+enum { STEPS_A_ROUND = 8 };
 
 static const double NEGLIGIBLE_FRAC = 1e-9;
 

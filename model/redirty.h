@@ -45,8 +45,8 @@ struct redirty {
 
 /* Fits the classes to `curve`, at most `max_pages` in them together: least
  * squares of the relative distances, over all choices of up to three rates from a
- * geometric range (each is linear in its pages), then refined. Some tenths of a
- * millisecond: fit once, simulate often. */
+ * geometric range (each is linear in its pages), then refined. Some 50
+ * microseconds: fit once, simulate often. */
 void redirty_fit(const struct dirty_curve *curve, double max_pages, struct redirty *redirty_out);
 
 /* W(window_s) of the classes. */
