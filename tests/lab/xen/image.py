@@ -1,0 +1,138 @@
+"""What the machine boots: Xen, and initial file systems for dom0 and for the guests.
+
+dom0's holds Xen's tools, decamp's three programs with the libraries that they
+need (copied from this machine), their keys and configuration, and the lab's
+own C programs, compiled here.
+"""
+# SPDX-License-Identifier: GPL-3.0-or-later
+import gzip
+import pathlib
+import re
+import shutil
+import subprocess
+
+HERE = pathlib.Path(__file__).resolve().parent
+LIBRARIES = pathlib.Path("usr/lib/x86_64-linux-gnu")
+XEN_PROGRAMS = ("xl", "xenstored", "xenconsoled", "xen-init-dom0", "libxl-save-helper")
+MODULES = ("xen-privcmd", "xen-evtchn", "xenfs/xenfs", "xen-gntdev", "xen-gntalloc")
+COMPILE = ("cc", "-std=gnu17", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Wvla", "-Werror")
+
+PLANNER_YAML = """\
+listen: tcp://127.0.0.1:7450
+secret_key_file: /lab/keys/planner.key
+allow_list_file: /lab/keys/allowed
+api_socket: /tmp/planner.sock
+store_path: /tmp/planner.sqlite
+"""
+AGENT_YAML = """\
+host: xen1
+planner: tcp://127.0.0.1:7450
+planner_public_key_file: /lab/keys/planner.pub
+secret_key_file: /lab/keys/xen1.key
+source: xen
+module_dir: /lab/modules
+state_dir: /tmp/state
+sampling_budget_frac: 1
+"""
+
+
+def _run(*arguments, cwd=None):
+    subprocess.run([str(a) for a in arguments], cwd=cwd, check=True)
+
+
+def _pack(folder, archive):
+    """A compressed cpio of `folder`, as the kernel takes it."""
+    listing = "\0".join(str(p.relative_to(folder)) for p in sorted(folder.rglob("*")))
+    cpio = subprocess.run(["cpio", "--quiet", "-0", "-o", "-H", "newc", "-R", "0:0"], cwd=folder, check=True,
+                          input=listing.encode(), stdout=subprocess.PIPE)
+    archive.write_bytes(gzip.compress(cpio.stdout, compresslevel=1))
+
+
+def _libraries_of(files, own):
+    """The shared libraries that `files` need and `own` (a folder) has not."""
+    found = set()
+    for file in files:
+        result = subprocess.run(["ldd", file], capture_output=True, text=True, check=False,
+                                env={"LD_LIBRARY_PATH": str(own), "PATH": "/usr/bin:/bin"})
+        found.update(re.findall(r"=> (/\S+)", result.stdout))
+    return {pathlib.Path(path) for path in found if not path.startswith(str(own))}
+
+
+def _copy(source, target):
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(source, target)
+
+
+def _make_keys(decamp, folder):
+    folder.mkdir(parents=True)
+    for name in ("planner", "xen1"):
+        _run(decamp, "keys", "new", name, "--dir", folder, "-q")
+    _run(decamp, "keys", "allow", folder / "allowed", "xen1", folder / "xen1.pub", "-q")
+
+
+def _add_xen(packages, root):
+    for name in XEN_PROGRAMS:
+        _copy(packages / "usr/lib/xen-4.17/bin" / name, root / "usr/lib/xen-4.17/bin" / name)
+    busybox = [p for p in (packages / "bin/busybox", packages / "usr/bin/busybox") if p.exists()]
+    _copy(busybox[0], root / "bin/busybox")
+    _copy(packages / "usr/bin/xenstore", root / "bin/xenstore")
+    (root / "bin/xenstore-read").symlink_to("xenstore")
+    (root / LIBRARIES).mkdir(parents=True)
+    for library in (packages / LIBRARIES).glob("*.so*"):
+        shutil.copy(library, root / LIBRARIES / library.name)
+    shutil.copytree(packages / "etc/xen", root / "etc/xen", symlinks=True)
+    with open(root / "etc/xen/xl.conf", "a", encoding="utf-8") as file:
+        file.write('autoballoon="off"\n')
+    for module in MODULES:
+        found = next(packages.glob(f"lib/modules/*/kernel/drivers/xen/{module}.ko"))
+        _copy(found, root / "modules" / found.name)
+
+
+def _add_decamp(bin_dir, root):
+    lab = root / "lab"
+    for name in ("decamp", "decamp-agent", "decamp-planner"):
+        _copy(bin_dir / name, lab / name)
+    _copy(bin_dir.parent / "lib/decamp/source_xen.so", lab / "modules/source_xen.so")
+    _make_keys(bin_dir / "decamp", lab / "keys")
+    (lab / "planner.yaml").write_text(PLANNER_YAML, encoding="utf-8")
+    (lab / "agent.yaml").write_text(AGENT_YAML, encoding="utf-8")
+    for name in ("curl", "nice"):
+        _copy(shutil.which(name), lab / name)
+
+
+def _add_own(root, guest):
+    lab = root / "lab"
+    _run(*COMPILE, "-static", "-o", guest / "init", HERE / "guest_init.c")
+    _run(*COMPILE, "-o", lab / "throttle", HERE / "throttle.c")
+    _run(*COMPILE, "-shared", "-fPIC", "-o", lab / "round_log.so", HERE / "round_log.c", "-ldl", "-lpthread")
+    _copy(HERE / "migrate.sh", lab / "migrate.sh")
+    _copy(HERE / "dom0_init.sh", root / "init")
+    (root / "init").chmod(0o755)
+
+
+def build(packages, bin_dir, work):
+    """Files for the machine in folder `work`: xen, vmlinuz and dom0.cpio.gz."""
+    root, guest = work / "dom0", work / "guest"
+    for folder in (root, guest):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+    for name in "dev proc sys run tmp lib64 var/log/xen/console var/lib/xen var/lib/xenstored".split():
+        (root / name).mkdir(parents=True)
+    (root / "var/run").symlink_to("../run")
+    _add_xen(packages, root)
+    _add_decamp(bin_dir, root)
+    _add_own(root, guest)
+    (root / "lib").symlink_to("usr/lib")
+    programs = [p for p in root.rglob("*") if p.is_file() and p.read_bytes()[:4] == b"\x7fELF"]
+    for library in _libraries_of(programs, root / LIBRARIES):
+        shutil.copy(library, root / LIBRARIES / library.name)
+    shutil.copy("/lib/x86_64-linux-gnu/libgcc_s.so.1", root / LIBRARIES)  # by name, when a thread of xl is cancelled
+    shutil.copy("/lib64/ld-linux-x86-64.so.2", root / "lib64")
+    kernel = next(packages.glob("boot/vmlinuz-*"))
+    _copy(kernel, root / "lab/guest/vmlinuz")
+    (guest / "proc").mkdir()
+    (guest / "dev").mkdir()
+    _pack(guest, root / "lab/guest/initrd")
+    _pack(root, work / "dom0.cpio.gz")
+    shutil.copy(kernel, work / "vmlinuz")
+    (work / "xen").write_bytes(gzip.decompress((packages / "boot/xen-4.17-amd64.gz").read_bytes()))
