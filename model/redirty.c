@@ -14,7 +14,7 @@
 #include <math.h>
 #include <stddef.h>
 
-enum { N_RATES = 16, N_REFINEMENTS = 4, N_PARAMETERS = 2 * REDIRTY_CLASSES };
+enum { N_RATES = 20, N_REFINEMENTS = 4, N_PARAMETERS = 2 * REDIRTY_CLASSES };
 
 static const double SLOWEST = 0.1;        /* times one over the longest window */
 static const double FASTEST = 3;          /* times one over the shortest */

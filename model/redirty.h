@@ -45,7 +45,7 @@ struct redirty {
 
 /* Fits the classes to `curve`, at most `max_pages` in them together: least
  * squares of the relative distances, over all choices of up to three rates from a
- * geometric range (each is linear in its pages), then refined. Some 50
+ * geometric range (each is linear in its pages), then refined. Some 80
  * microseconds: fit once, simulate often. */
 void redirty_fit(const struct dirty_curve *curve, double max_pages, struct redirty *redirty_out);
 

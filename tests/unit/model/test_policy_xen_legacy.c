@@ -210,8 +210,8 @@ static void test_fit_once_simulate_often(void **state) {
     assert_near(cached.migration_s, fresh.migration_s, 0);
     assert_near(cached.downtime_s, fresh.downtime_s, 0);
     redirty.basis = REDIRTY_FITTED;
-    redirty.classes[0] = (struct redirty_class){vm.memory_pages, 1e3}; /* all is always dirty: all is skipped */
-    assert_true(run(&vm, 1e8).trace[0].pages < 0.05 * vm.memory_pages);
+    redirty.classes[0] = (struct redirty_class){vm.memory_pages, 1e3};         /* all is always dirty: all is skipped */
+    assert_true(run(&vm, 1e8).trace[0].pages < 0.05 * vm.memory_pages + 1024); /* the first batch goes at once */
 }
 
 static void check_bounds(const struct precopy_vm *vm, const struct precopy_result *result, double bytes_per_s) {
