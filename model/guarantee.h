@@ -18,6 +18,8 @@
  *     end where d covers all memory, then migration <= pre + a look + V + post
  *   post-copy: migration <= pre + post + V, of a round before it one V more; downtime <= in
  *     flight + post, of a round before it what names the stale pages more
+ *   local disks that move with the VM: no bound, a guest can write as fast as they are copied;
+ *     the downtime's holds, a guest that stands still writes nothing
  * (Akoush et al., MASCOTS 2010, section III, with the factors of the policy at hand.)
  */
 // SPDX-License-Identifier: GPL-3.0-or-later

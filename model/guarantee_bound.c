@@ -80,6 +80,10 @@ static struct guarantee_times bound_of_limit(const struct prediction_input *inpu
 
 struct guarantee_times guarantee_bound(const struct prediction_input *input, const struct stop_policy *policy,
                                        double bandwidth_bytes_per_s) {
-    return guarantee_waits_for_limit(policy) ? bound_of_limit(input, policy, bandwidth_bytes_per_s)
-                                             : bound_of_rounds(input, policy, bandwidth_bytes_per_s);
+    struct guarantee_times times = guarantee_waits_for_limit(policy)
+                                       ? bound_of_limit(input, policy, bandwidth_bytes_per_s)
+                                       : bound_of_rounds(input, policy, bandwidth_bytes_per_s);
+    if (policy->policy->storage != STOP_POLICY_STORAGE_STAYS && storage_first_local(&input->storage) != NULL)
+        times.migration_ms = INFINITY;
+    return times;
 }

@@ -52,7 +52,7 @@ static double threshold_pages(const struct precopy *precopy) {
 /* Pages sent between two looks at the queue. */
 static double turn_pages(const struct precopy *precopy, double bytes_a_page) {
     const double rate = precopy_push_rate(precopy);
-    if (rate < precopy->steps->bytes_per_s)
+    if (rate < precopy_link_rate(precopy))
         return rate * CAPPED_LOOK_S / bytes_a_page;
     const double groups = rate * LOOK_S / (LOOK_GROUP_PAGES * bytes_a_page);
     return LOOK_GROUP_PAGES * (floor(groups) + 1);

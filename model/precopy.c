@@ -2,7 +2,7 @@
  * Pre-copy simulation: the clock, the link and the stop-and-copy. The live
  * rounds are the stop policy's (policy_*.c).
  *
- *   migration time = pre + live rounds + stop-and-copy + post + post-copy
+ *   migration time = pre + disks + live rounds + stop-and-copy + post + post-copy
  *   stop-and-copy  = (rest + buffered bytes) / bandwidth
  *   post-copy      = what the policy leaves for after the hand-over / bandwidth
  */
@@ -16,6 +16,14 @@
 /* Less than this is nothing: it ends loops that floating point would not. */
 static const double NEGLIGIBLE_BYTES = 1e-3;
 
+/* A link full of mirrored writes: what it still leaves for anything else. */
+static const double LEAST_LEFT_FRAC = 0.01;
+
+double precopy_link_rate(const struct precopy *precopy) {
+    const double rate = precopy->steps->bytes_per_s;
+    return precopy->mirror_bytes_per_s > 0 ? fmax(rate - precopy->mirror_bytes_per_s, LEAST_LEFT_FRAC * rate) : rate;
+}
+
 double precopy_next_step_s(const struct precopy *precopy) {
     return precopy->n_steps > 1 ? precopy->steps[1].from_s : INFINITY;
 }
@@ -25,6 +33,8 @@ double precopy_next_step_s(const struct precopy *precopy) {
 static void advance(struct precopy *precopy, double duration_s) {
     const double next_s = precopy_next_step_s(precopy);
     precopy->time_s += duration_s;
+    if (precopy->mirror_bytes_per_s > 0)
+        precopy->result->storage_bytes += (precopy->steps->bytes_per_s - precopy_link_rate(precopy)) * duration_s;
     if (precopy->time_s < next_s)
         return;
     precopy->time_s = next_s;
@@ -33,7 +43,7 @@ static void advance(struct precopy *precopy, double duration_s) {
 }
 
 double precopy_push_rate(const struct precopy *precopy) {
-    return fmin(precopy->live_cap_bytes_per_s, precopy->steps->bytes_per_s);
+    return fmin(precopy->live_cap_bytes_per_s, precopy_link_rate(precopy));
 }
 
 /* Fills the buffer at once, as far as `bytes` go: a sender without a cap of
@@ -47,7 +57,7 @@ static double fill_buffer(struct precopy *precopy, double bytes) {
 /* One stretch at constant rates of a sender with a cap. Below the link's rate
  * its buffer runs empty, above it the buffer fills. Returns the bytes pushed. */
 static double push_capped(struct precopy *precopy, double bytes, double stretch_s) {
-    const double link = precopy->steps->bytes_per_s;
+    const double link = precopy_link_rate(precopy);
     const double room = precopy->vm->overhead.in_flight_bytes - precopy->buffered_bytes;
     const double cap = precopy->live_cap_bytes_per_s;
     const double push = cap < link || room > NEGLIGIBLE_BYTES ? cap : link;
@@ -60,20 +70,22 @@ static double push_capped(struct precopy *precopy, double bytes, double stretch_
     return push * duration_s;
 }
 
-void precopy_send(struct precopy *precopy, double bytes) {
-    const bool capped = isfinite(precopy->live_cap_bytes_per_s);
-    if (!capped)
-        bytes -= fill_buffer(precopy, bytes);
+void precopy_carry(struct precopy *precopy, double bytes) {
     while (bytes > NEGLIGIBLE_BYTES) {
-        const double stretch_s = precopy_next_step_s(precopy) - precopy->time_s;
-        if (capped) {
-            bytes -= push_capped(precopy, bytes, stretch_s);
-            continue;
-        }
-        const double duration_s = fmin(bytes / precopy->steps->bytes_per_s, stretch_s);
-        bytes -= precopy->steps->bytes_per_s * duration_s;
+        const double rate = precopy_push_rate(precopy);
+        const double duration_s = fmin(bytes / rate, precopy_next_step_s(precopy) - precopy->time_s);
+        bytes -= rate * duration_s;
         advance(precopy, duration_s);
     }
+}
+
+void precopy_send(struct precopy *precopy, double bytes) {
+    if (isinf(precopy->live_cap_bytes_per_s)) {
+        precopy_carry(precopy, bytes - fill_buffer(precopy, bytes));
+        return;
+    }
+    while (bytes > NEGLIGIBLE_BYTES)
+        bytes -= push_capped(precopy, bytes, precopy_next_step_s(precopy) - precopy->time_s);
 }
 
 void precopy_close_round(struct precopy *precopy, struct page_load load, double from_s) {
@@ -103,6 +115,7 @@ static void pass_time(struct precopy *precopy, double duration_s) {
 static void stop_and_copy(struct precopy *precopy) {
     const double from_s = precopy->time_s;
     const double buffered_bytes = precopy->buffered_bytes;
+    precopy->mirror_bytes_per_s = 0; /* nothing writes */
     precopy->live_cap_bytes_per_s = INFINITY;
     precopy->buffered_bytes = precopy->vm->overhead.in_flight_bytes; /* full: only the link moves bytes now */
     precopy_send(precopy, precopy->rest.bytes + buffered_bytes);
@@ -132,7 +145,7 @@ static enum dc_status check_vm(const struct precopy_vm *vm, struct dc_error *err
         if (!(figures[i] >= 0) || !isfinite(figures[i]))
             return error_set(err, DC_EINVAL, "an overhead of %g; expected a number of at least 0", figures[i]);
     }
-    return DC_OK;
+    return storage_check(&vm->storage, err);
 }
 
 static enum dc_status check_steps(const struct bandwidth_step *steps, size_t n_steps, struct dc_error *err) {
@@ -155,6 +168,8 @@ enum dc_status precopy_simulate(const struct precopy_vm *vm, const struct bandwi
     result_out->bytes = 0;
     result_out->converges = true;
     result_out->throttle_frac = 0;
+    result_out->storage_s = 0;
+    result_out->storage_bytes = 0;
     result_out->redirty_basis = REDIRTY_NONE;
     enum dc_status rc = check_vm(vm, err);
     if (rc == DC_OK)
@@ -170,12 +185,14 @@ enum dc_status precopy_simulate(const struct precopy_vm *vm, const struct bandwi
         .err = err,
     };
     pass_time(&precopy, vm->overhead.pre_ms / 1000);
+    storage_copy(&precopy);
     vm->policy.policy->run_live_rounds(&precopy);
     if (precopy.rc != DC_OK)
         return precopy.rc;
     stop_and_copy(&precopy);
     pass_time(&precopy, vm->overhead.post_ms / 1000);
     postcopy(&precopy);
+    result_out->bytes += result_out->storage_bytes;
     result_out->migration_s = precopy.time_s;
     result_out->downtime_s = result_out->stop_copy_s + vm->overhead.post_ms / 1000;
     return DC_OK;

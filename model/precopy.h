@@ -6,7 +6,7 @@
  * Out: migration time, downtime (seconds), bytes on the wire, rounds, and
  *      whether it converges.
  *
- *   migration time = pre + sum of live rounds + stop-and-copy + post + post-copy
+ *   migration time = pre + disks + sum of live rounds + stop-and-copy + post + post-copy
  *   downtime       = stop-and-copy + post
  * (Akoush et al., MASCOTS 2010, section III), with the rules of today's
  * hypervisors where they differ.
@@ -19,6 +19,7 @@
 #include "model/dirty_trace.h"
 #include "model/redirty.h"
 #include "model/stop_policy.h"
+#include "model/storage.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -40,6 +41,7 @@ struct precopy_vm {
     const struct dirty_trace *trace; /* pages as recorded, replayed as fast as `curve` dirties them; NULL: none */
     struct stop_policy policy;
     struct migration_overhead overhead;
+    struct storage storage; /* local disks move first where the policy moves any, else they are left out */
 };
 
 /* The migration gets `bytes_per_s` from `from_s` on (seconds from its start),
@@ -63,6 +65,8 @@ struct precopy_result {
     double stop_copy_s;   /* part of the downtime in which pages move */
     double postcopy_s;    /* the guest runs at its target and pages are still missing; after the downtime */
     double throttle_frac; /* of the guest's time, the most it was made to lose */
+    double storage_s;     /* part of the migration time in which disks are copied and no memory moves */
+    double storage_bytes; /* part of `bytes`: disks, and their writes until the guest stopped */
     double bytes;
     unsigned n_rounds; /* live rounds plus the final one */
     bool converges;    /* false: the policy never stops by itself; the rest is then as if forced to stop at the

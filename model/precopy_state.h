@@ -29,6 +29,7 @@ struct precopy {
     double time_s;                      /* since the migration's start */
     double buffered_bytes;
     double live_cap_bytes_per_s; /* the sender's own cap; INFINITY without one */
+    double mirror_bytes_per_s;   /* of the link, what writes to disks take that are mirrored */
     struct page_load rest;       /* set by the policy: what the stop-and-copy sends */
     struct page_load postcopy;   /* set by the policy: what follows once the guest runs at its target */
     struct precopy_result *result;
@@ -38,6 +39,16 @@ struct precopy {
 
 /* Pushes `bytes` and moves the clock to when the last of them is pushed. */
 void precopy_send(struct precopy *precopy, double bytes);
+
+/* What mirrored writes leave of the bandwidth, at least a hundredth. */
+double precopy_link_rate(const struct precopy *precopy);
+
+/* Sends `bytes` past the buffer, as fast as sender and link can. */
+void precopy_carry(struct precopy *precopy, double bytes);
+
+/* Copies the disks, as far as the policy does (storage.c): moves the clock to when
+ * memory can go, and counts the copy in the result. */
+void storage_copy(struct precopy *precopy);
 
 /* What the sender can push at this moment, once its buffer is full. */
 double precopy_push_rate(const struct precopy *precopy);

@@ -157,6 +157,7 @@ static enum dc_status simulate_all(const struct prediction_input *input, const s
         .zero_pages = fmin(input->profile->zero_pages, input->memory_pages),
         .policy = input->policy,
         .overhead = input->overhead,
+        .storage = input->storage,
         .trace = curves->trace,
     };
     struct precopy_result result;

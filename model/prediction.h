@@ -54,6 +54,7 @@ struct prediction_input {
     const struct dirty_profile *profile;
     struct stop_policy policy;
     struct migration_overhead overhead;
+    struct storage storage; /* as in struct precopy_vm */
     enum prediction_model model;
 };
 

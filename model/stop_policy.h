@@ -36,6 +36,13 @@ enum stop_policy_postcopy {
 /* As in documents, by the enum; ends with NULL. */
 extern const char *const stop_policy_postcopy_texts[];
 
+/* How a toolstack moves disks that only the VM's host reaches (model/storage.h). */
+enum stop_policy_storage {
+    STOP_POLICY_STORAGE_STAYS,    /* not at all: such a VM cannot be migrated live */
+    STOP_POLICY_STORAGE_RECOPIED, /* before memory: all blocks, then those written meanwhile, then each write */
+    STOP_POLICY_STORAGE_MIRRORED, /* before memory: all blocks, and from the start each write */
+};
+
 /* What a user or a document may set of a policy. Fields a policy does not use
  * are ignored by it. */
 struct stop_policy {
@@ -63,6 +70,7 @@ struct stop_policy_class {
     double batch_wire_bytes;     /* the header of a batch; 0 where pages travel singly */
     unsigned batch_frames;       /* frames in a full batch */
     bool skips_redirtied;        /* leaves out pages that are dirty again when their turn comes */
+    enum stop_policy_storage storage;
     struct stop_policy defaults;
     /* Runs the live rounds from the first page to the moment the guest is
      * stopped; see model/precopy.c for the state it works on. */

@@ -216,6 +216,24 @@ static void sets_the_downtime_limit_by_its_bound(void **state) {
     assert_near(postcopy->times.downtime_ms, 200, 1e-9);
 }
 
+/* A guest can write to its disks as fast as they are copied, until it stands still. */
+static void disks_that_move_have_no_bound(void **state) {
+    (void)state;
+    const struct dirty_profile nothing = {0};
+    const struct storage_disk disk = {.size_bytes = 1e9, .local = true};
+    for (size_t p = 0; stop_policy_at(p) != NULL; p++) {
+        struct prediction_input input = one_gib(&nothing, stop_policy_at(p)->name);
+        input.policy.downtime_limit_ms = 60e3; /* all of the memory */
+        const struct guarantee_times without = guarantee_bound(&input, &input.policy, 100e6);
+        input.storage = (struct storage){.n_disks = 1, .disks = &disk};
+        const struct guarantee_times with = guarantee_bound(&input, &input.policy, 100e6);
+        const bool stays = input.policy.policy->storage == STOP_POLICY_STORAGE_STAYS;
+        assert_true(isfinite(without.migration_ms));
+        assert_true(stays ? with.migration_ms <= without.migration_ms : isinf(with.migration_ms));
+        assert_near(with.downtime_ms, without.downtime_ms, 0);
+    }
+}
+
 static void says_when_nothing_can(void **state) {
     (void)state;
     const struct dirty_profile nothing = {0};
@@ -251,6 +269,7 @@ int main(void) {
         cmocka_unit_test(bounds_are_the_formulas),
         cmocka_unit_test(picks_the_rounds_that_fit_a_deadline),
         cmocka_unit_test(sets_the_downtime_limit_by_its_bound),
+        cmocka_unit_test(disks_that_move_have_no_bound),
         cmocka_unit_test(says_when_nothing_can),
         cmocka_unit_test(wants_a_limit_and_a_bandwidth),
     };

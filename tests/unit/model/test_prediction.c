@@ -245,7 +245,8 @@ static void test_property_nothing_grows_with_bandwidth(void **state) {
             random_curve(&random, vm.memory_pages, points, &curve);
             assert_int_equal(dirty_profile_add(&profile, 0, &curve, NULL), DC_OK);
         }
-        const struct prediction_input input = {vm.memory_pages, &profile, vm.policy, vm.overhead, PREDICTION_HIST};
+        const struct prediction_input input = {
+            .memory_pages = vm.memory_pages, .profile = &profile, .policy = vm.policy, .overhead = vm.overhead};
         double grid[N_GRID];
         prediction_grid(random_between(&random, 1e5, 1e7), 2e9, N_GRID, grid);
         struct prediction prediction;
