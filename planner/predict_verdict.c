@@ -28,6 +28,7 @@ static enum dc_status is_shrinking(const struct prediction_input *input, double 
             .trace = input->model == PREDICTION_AVG ? NULL : input->profile->trace,
             .policy = input->policy,
             .overhead = input->overhead,
+            .storage = input->storage,
         };
         rc = precopy_simulate(&vm, &step, 1, &result, err);
     }
