@@ -79,13 +79,6 @@ struct fleet_link {
 
 enum fleet_vm_state { FLEET_VM_RUNNING, FLEET_VM_PAUSED, FLEET_VM_SHUTOFF, FLEET_VM_MIGRATING };
 
-struct fleet_storage {
-    char *name;
-    double size_bytes;
-    bool local;
-    double write_bytes_per_s;
-};
-
 struct fleet_vm {
     char *uuid;
     char *name;
@@ -110,7 +103,7 @@ struct fleet_vm {
     /* Not in documents, learned: widens p95 of what is computed here; from the order to a migration's beginning. */
     double spread_frac, startup_ms;
     size_t n_storage;
-    struct fleet_storage *storage;
+    struct storage_disk *storage;
     int64_t seen_unix_ms;
 };
 

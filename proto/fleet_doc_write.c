@@ -172,16 +172,28 @@ static bool set_overhead(json_t *json, const struct fleet_vm *vm) {
     return set(json, "overhead", object) && ok;
 }
 
-static bool set_storage(json_t *json, const struct fleet_storage *storage, size_t n_storage) {
+/* Without what is not known of the disk. */
+static json_t *disk_json(const struct storage_disk *disk) {
+    json_t *object = json_object();
+    bool ok = set_fields(object, &fleet_fields_storage, disk);
+    for (size_t i = 0; ok && i < fleet_fields_storage.n; i++) {
+        const char *key = fleet_fields_storage.rows[i].key;
+        if (json_is_null(json_object_get(object, key)))
+            (void)json_object_del(object, key);
+    }
+    if (ok && (disk->written.n_points == 0 || set(object, "profile", curve_json(&disk->written))))
+        return object;
+    json_decref(object);
+    return NULL;
+}
+
+static bool set_storage(json_t *json, const struct storage_disk *storage, size_t n_storage) {
     if (n_storage == 0)
         return true;
     json_t *array = json_array();
     bool ok = array != NULL;
-    for (size_t i = 0; i < n_storage && ok; i++) {
-        json_t *object = json_object();
-        ok = set_fields(object, &fleet_fields_storage, &storage[i]);
-        ok = json_array_append_new(array, object) == 0 && ok;
-    }
+    for (size_t i = 0; i < n_storage && ok; i++)
+        ok = json_array_append_new(array, disk_json(&storage[i])) == 0;
     return set(json, "storage", array) && ok;
 }
 

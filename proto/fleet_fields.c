@@ -128,10 +128,12 @@ static const struct doc_field overhead_rows[] = {
 TABLE(fleet_fields_overhead, overhead_rows);
 
 static const struct doc_field storage_rows[] = {
-    {.key = "name", .type = DOC_TEXT, .need = DOC_REQUIRED, AT(fleet_storage, name)},
-    {.key = "size_bytes", .type = DOC_WHOLE, .need = DOC_REQUIRED, AT(fleet_storage, size_bytes)},
-    {.key = "local", .type = DOC_BOOL, AT(fleet_storage, local)},
-    {.key = "write_bytes_per_s", .type = DOC_NUMBER, AT(fleet_storage, write_bytes_per_s)},
+    {.key = "name", .type = DOC_TEXT, .need = DOC_REQUIRED, AT(storage_disk, name)},
+    {.key = "size_bytes", .type = DOC_WHOLE, .need = DOC_REQUIRED, AT(storage_disk, size_bytes)},
+    {.key = "allocated_bytes", .type = DOC_WHOLE, .need = DOC_NULLABLE, AT(storage_disk, allocated_bytes), .min = 1},
+    {.key = "local", .type = DOC_BOOL, AT(storage_disk, local)},
+    {.key = "write_bytes_per_s", .type = DOC_NUMBER, AT(storage_disk, write_bytes_per_s)},
+    {.key = "block_bytes", .type = DOC_WHOLE, .need = DOC_NULLABLE, AT(storage_disk, block_bytes), .min = 1},
 };
 TABLE(fleet_fields_storage, storage_rows);
 

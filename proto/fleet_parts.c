@@ -19,9 +19,9 @@ static void dispose_labels(struct fleet_label *labels, size_t n_labels) {
     free(labels);
 }
 
-static void dispose_storage(struct fleet_storage *storage, size_t n_storage) {
+static void dispose_storage(struct storage_disk *storage, size_t n_storage) {
     for (size_t i = 0; storage != NULL && i < n_storage; i++)
-        free(storage[i].name);
+        storage_disk_dispose(&storage[i]);
     free(storage);
 }
 
@@ -84,20 +84,16 @@ static bool copy_labels(const struct fleet_label *labels, size_t n_labels, struc
     return true;
 }
 
-static bool copy_storage(const struct fleet_storage *storage, size_t n_storage, struct fleet_storage **copy,
+static bool copy_storage(const struct storage_disk *storage, size_t n_storage, struct storage_disk **copy,
                          size_t *n_copied) {
     if (n_storage == 0)
         return true;
     *copy = calloc(n_storage, sizeof(**copy));
     if (*copy == NULL)
         return false;
-    *n_copied = n_storage;
-    for (size_t i = 0; i < n_storage; i++) {
-        (*copy)[i] = storage[i];
-        if (!copy_string(storage[i].name, &(*copy)[i].name)) {
-            *n_copied = i; /* the names that follow are not copied yet */
+    for (; *n_copied < n_storage; (*n_copied)++) {
+        if (storage_disk_copy(&storage[*n_copied], &(*copy)[*n_copied], NULL) != DC_OK)
             return false;
-        }
     }
     return true;
 }

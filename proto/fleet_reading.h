@@ -32,6 +32,11 @@ void fleet_reading_vms(struct fleet_reading *reading);
 /* The profile, prediction, policy and overhead of one VM: fleet_vm_model_read.c. */
 void fleet_reading_vm_model(struct doc_reader *reader, const struct doc_object *object, struct fleet_vm *vm);
 
+/* The curve `key` of `object`, which must have it: [[window in seconds, pages or blocks], ...]; the
+ * caller's to dispose. fleet_vm_model_read.c. */
+void fleet_reading_curve(struct doc_reader *reader, const struct doc_object *object, const char *key,
+                         struct dirty_curve *curve);
+
 /* fleet_rule_read.c */
 void fleet_reading_rules(struct fleet_reading *reading);
 

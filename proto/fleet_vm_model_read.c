@@ -82,8 +82,8 @@ static void read_point(struct doc_reader *reader, const json_t *value, const str
     doc_reader_leave(reader);
 }
 
-static void read_curve(struct doc_reader *reader, const struct doc_object *object, const char *key,
-                       struct dirty_curve *curve) {
+void fleet_reading_curve(struct doc_reader *reader, const struct doc_object *object, const char *key,
+                         struct dirty_curve *curve) {
     const json_t *array = doc_reader_array(reader, object, key);
     const size_t n = json_array_size(array);
     if (n == 0) {
@@ -116,7 +116,7 @@ static void read_bursts(struct doc_reader *reader, const struct doc_object *obje
         doc_reader_enter_item(reader, "bursts", i);
         if (doc_reader_item(reader, array, i, &burst)) {
             doc_field_read(reader, &burst, rows, 1, &profile->bursts[i]);
-            read_curve(reader, &burst, "points", &profile->bursts[i].curve);
+            fleet_reading_curve(reader, &burst, "points", &profile->bursts[i].curve);
         }
         doc_reader_leave(reader);
     }
@@ -145,8 +145,8 @@ static void read_hours(struct doc_reader *reader, const struct doc_object *objec
             doc_field_read(reader, &item, rows, sizeof(rows) / sizeof(rows[0]), hour);
             hour->n_bursts = (size_t)doc_reader_number(reader, json_object_get(item.own, "n_bursts"), 0, UINT32_MAX,
                                                        true, "a number of bursts");
-            read_curve(reader, &item, "p50", &hour->p50);
-            read_curve(reader, &item, "p95", &hour->p95);
+            fleet_reading_curve(reader, &item, "p50", &hour->p50);
+            fleet_reading_curve(reader, &item, "p95", &hour->p95);
         }
         if (doc_reader_ok(reader) && i > 0 && hour->start_unix_ms <= hour[-1].start_unix_ms)
             doc_reader_fail(reader, "start_unix_ms", DC_EINVAL, "expected later than the hour before it");
@@ -175,8 +175,8 @@ static void read_profile(struct doc_reader *reader, const struct doc_object *obj
     else if (doc_reader_ok(reader) && profile->kind == DIRTY_PROFILE_RATE)
         doc_field_read(reader, &found, fleet_fields_rate.rows, fleet_fields_rate.n, profile);
     else if (doc_reader_ok(reader)) {
-        read_curve(reader, &found, "p50", &profile->p50);
-        read_curve(reader, &found, "p95", &profile->p95);
+        fleet_reading_curve(reader, &found, "p50", &profile->p50);
+        fleet_reading_curve(reader, &found, "p95", &profile->p95);
         read_hours(reader, &found, profile);
     }
     if (doc_reader_ok(reader))

@@ -23,6 +23,12 @@ static void read_host_name(struct fleet_reading *reading, const struct doc_objec
         vm->host = (size_t)node;
 }
 
+static void read_disk(struct doc_reader *reader, const struct doc_object *object, struct storage_disk *disk) {
+    doc_field_read(reader, object, fleet_fields_storage.rows, fleet_fields_storage.n, disk);
+    if (doc_reader_ok(reader) && doc_reader_get(reader, object, "profile") != NULL)
+        fleet_reading_curve(reader, object, "profile", &disk->written);
+}
+
 static void read_storage(struct doc_reader *reader, const struct doc_object *object, struct fleet_vm *vm) {
     const json_t *array = doc_reader_array(reader, object, "storage");
     const size_t n = json_array_size(array);
@@ -32,7 +38,7 @@ static void read_storage(struct doc_reader *reader, const struct doc_object *obj
         struct doc_object item;
         doc_reader_enter_item(reader, "storage", i);
         if (doc_reader_item(reader, array, i, &item))
-            doc_field_read(reader, &item, fleet_fields_storage.rows, fleet_fields_storage.n, &vm->storage[i]);
+            read_disk(reader, &item, &vm->storage[i]);
         doc_reader_leave(reader);
     }
 }

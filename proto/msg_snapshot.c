@@ -146,7 +146,7 @@ static void read_overhead(const struct msg_map *vm_map, struct migration_overhea
     overhead->suspend_pages = msg_reader_number_or(&map, "suspend_pages", 0, max_number, 0);
 }
 
-static void write_storage(struct msg_writer *writer, const struct fleet_storage *storage, size_t n_storage) {
+static void write_storage(struct msg_writer *writer, const struct storage_disk *storage, size_t n_storage) {
     if (n_storage == 0)
         return;
     msg_writer_array(writer, "storage", n_storage, MSG_MAX_DISKS);

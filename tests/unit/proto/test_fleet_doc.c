@@ -68,6 +68,10 @@ static void test_reads_vms_and_rules(void **state) {
     assert_true(vm->prediction.points[1].converges);
     assert_true(vm->has_overhead && vm->overhead.suspend_pages == 12);
     assert_true(vm->storage[0].local);
+    assert_true(vm->storage[0].allocated_bytes == 8000 && vm->storage[0].block_bytes == 512);
+    assert_true(vm->storage[0].written.points[1].pages == 4);
+    assert_true(vm->storage[1].allocated_bytes == 0 && vm->storage[1].block_bytes == 0);
+    assert_int_equal(vm->storage[1].written.n_points, 0);
     assert_string_equal(fleet.vms[1].name, "u2");
     assert_int_equal(fleet.vms[1].policy.max_rounds, 7);
     assert_true(fleet.vms[1].policy.target_dirty_pages == 50);

@@ -115,6 +115,11 @@ static const struct bad_case bad_vms[] = {
      "observations[0].predicted.downtime_ms: expected an object with p50 and p95, got nothing", 0},
     {"vms.0.overhead.pre_ms", "-1", "vms[0].overhead.pre_ms: expected an integer >= 0, got -1", 0},
     {"vms.0.storage.0.size_bytes", "-1", "vms[0].storage[0].size_bytes: expected an integer >= 0, got -1", 0},
+    {"vms.0.storage.0.block_bytes", "0", "vms[0].storage[0].block_bytes: expected an integer >= 1 or null, got 0", 0},
+    {"vms.0.storage.0.profile", "[]",
+     "vms[0].storage[0].profile: expected an array of at least one [window in seconds, pages], got an empty array", 0},
+    {"vms.0.storage.0.profile.1.0", "1",
+     "vms[0].storage[0].profile[1][0]: expected a number > 1 (windows ascend), got 1", 0},
     {"vms.0.storage.0", "[]", "vms[0].storage[0]: expected an object, got an empty array", 0},
 };
 

@@ -14,7 +14,7 @@ static char avx_text[] = "avx2";
 static char sse_text[] = "sse4_2";
 static char *features[] = {avx_text, sse_text};
 static struct fleet_label labels[] = {{(char[]){"rack"}, (char[]){"r1"}}, {(char[]){"note"}, (char[]){""}}};
-static struct fleet_storage disks[] = {
+static struct storage_disk disks[] = {
     {.name = (char[]){"disk0"}, .size_bytes = 1e10, .local = true, .write_bytes_per_s = 1.5e6}};
 
 static void fill(struct msg_snapshot *msg, struct fleet_vm vms[2]) {
