@@ -89,7 +89,7 @@ static double block_bytes(const struct storage_disk *disk) {
 
 double storage_written_bytes(const struct storage *storage, double window_s) {
     double bytes = 0;
-    for (size_t i = 0; i < storage->n_disks; i++) {
+    for (size_t i = 0; !storage->is_still && i < storage->n_disks; i++) {
         const struct storage_disk *disk = &storage->disks[i];
         if (!disk->local)
             continue;
@@ -103,7 +103,7 @@ double storage_written_bytes(const struct storage *storage, double window_s) {
 
 double storage_write_bytes_per_s(const struct storage *storage) {
     double bytes_per_s = 0;
-    for (size_t i = 0; i < storage->n_disks; i++) {
+    for (size_t i = 0; !storage->is_still && i < storage->n_disks; i++) {
         const struct storage_disk *disk = &storage->disks[i];
         if (!disk->local)
             continue;

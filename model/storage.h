@@ -40,6 +40,7 @@ struct storage_disk {
 struct storage {
     size_t n_disks;
     const struct storage_disk *disks;
+    bool is_still; /* the VM does not run: nothing is written */
 };
 
 struct storage_cost {

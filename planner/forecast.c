@@ -7,6 +7,7 @@
 #include "model/calibration.h"
 #include "planner/question_net.h"
 #include "planner/vm_cost.h"
+#include "planner/vm_storage.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -35,6 +36,7 @@ struct prediction_input forecast_input(const struct fleet_vm *vm) {
         .profile = &vm->profile,
         .policy = vm->policy,
         .overhead = vm->overhead,
+        .storage = vm_storage_of(vm),
         .model = PREDICTION_HIST,
     };
 }
@@ -59,15 +61,20 @@ static bool uses_profile(const struct fleet_vm *vm, const struct forecast_wish *
 
 static enum dc_status interpolate(const struct fleet_vm *vm, const double *bandwidths, size_t n,
                                   struct prediction *prediction_out, struct dc_error *err) {
-    prediction_out->made_unix_ms = vm->prediction.made_unix_ms;
+    struct prediction published;
+    enum dc_status rc = vm_storage_prediction(vm, &published, err);
+    if (rc != DC_OK)
+        return rc;
+    prediction_out->made_unix_ms = published.made_unix_ms;
     prediction_out->points = calloc(n + 1, sizeof(*prediction_out->points));
     if (prediction_out->points == NULL)
-        return error_set_nomem(err);
-    for (size_t i = 0; i < n; i++) {
-        if (prediction_at(&vm->prediction, bandwidths[i], &prediction_out->points[prediction_out->n_points]))
+        rc = error_set_nomem(err);
+    for (size_t i = 0; rc == DC_OK && i < n; i++) {
+        if (prediction_at(&published, bandwidths[i], &prediction_out->points[prediction_out->n_points]))
             prediction_out->n_points++;
     }
-    return DC_OK;
+    prediction_dispose(&published);
+    return rc;
 }
 
 static enum dc_status predict_at(const struct fleet *fleet, const struct fleet_vm *vm, const struct forecast_wish *wish,

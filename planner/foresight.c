@@ -4,6 +4,7 @@
 
 #include "planner/fleet_calibrate.h"
 #include "planner/vm_cost.h"
+#include "planner/vm_storage.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -69,15 +70,17 @@ static enum dc_status predict_at(const struct fleet *fleet, const struct fleet_v
                                  struct fleet_foresight *foresight, struct dc_error *err) {
     struct prediction own = {0};
     struct prediction_point point;
-    const struct prediction *prediction = &vm->prediction;
-    if (prediction->n_points == 0 && vm->has_policy && vm->profile.kind != DIRTY_PROFILE_NONE) {
-        const enum dc_status rc = vm_cost_from_profile(vm, &bandwidth_bytes_per_s, 1, &own, err);
-        if (rc != DC_OK)
-            return rc;
+    const bool published = vm->prediction.n_points > 0;
+    enum dc_status rc = DC_OK;
+    if (published)
+        rc = vm_storage_prediction(vm, &own, err);
+    else if (vm->has_policy && vm->profile.kind != DIRTY_PROFILE_NONE)
+        rc = vm_cost_from_profile(vm, &bandwidth_bytes_per_s, 1, &own, err);
+    if (rc != DC_OK)
+        return rc;
+    if (!published)
         own.made_unix_ms = fleet->taken_unix_ms;
-        prediction = &own;
-    }
-    if (prediction_at(prediction, bandwidth_bytes_per_s, &point)) {
+    if (prediction_at(&own, bandwidth_bytes_per_s, &point)) {
         foresight->bandwidth_bytes_per_s = bandwidth_bytes_per_s;
         foresight->pre_ms = vm->overhead.pre_ms;
         foresight->post_ms = vm->overhead.post_ms;
@@ -86,7 +89,7 @@ static enum dc_status predict_at(const struct fleet *fleet, const struct fleet_v
         foresight->bytes = point.bytes;
         foresight->n_rounds = point.n_rounds;
         foresight->converges = point.converges;
-        foresight->made_unix_ms = prediction->made_unix_ms;
+        foresight->made_unix_ms = own.made_unix_ms;
     }
     prediction_dispose(&own);
     return DC_OK;

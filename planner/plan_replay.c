@@ -4,6 +4,7 @@
 
 #include "base/units.h"
 #include "model/precopy.h"
+#include "planner/vm_storage.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -39,6 +40,7 @@ static enum dc_status simulate(const struct fleet_vm *vm, double q_frac, const s
         .trace = vm->profile.trace,
         .policy = vm->policy,
         .overhead = vm->overhead,
+        .storage = vm_storage_of(vm),
     };
     precopy.overhead.pre_ms += vm->startup_ms;
     rc = precopy_simulate(&precopy, rates, n_rates, &result, err);

@@ -5,6 +5,7 @@
 
 #include "planner/question_net.h"
 #include "planner/vm_cost.h"
+#include "planner/vm_storage.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -69,13 +70,27 @@ static void fill(const struct question *question, size_t index) {
 }
 
 static enum dc_status warn_of_storage(struct question *question, const struct fleet_vm *vm, struct dc_error *err) {
-    for (size_t i = 0; i < vm->n_storage; i++) {
-        if (vm->storage[i].local)
-            return question_warn(question, err,
-                                 "VM %s has local storage (%s): the time to copy it is not in the plan yet", vm->name,
-                                 vm->storage[i].name);
-    }
-    return DC_OK;
+    const struct storage_disk *disk = vm_storage_unknown(vm);
+    if (disk == NULL)
+        return DC_OK;
+    return question_warn(question, err, "VM %s has a local disk (%s) and %s: the time to copy it is not in the plan",
+                         vm->name, disk->name, vm->state == FLEET_VM_SHUTOFF ? "is shut off" : "no stop policy");
+}
+
+/* Nothing it can use is enough: is it for its disks, or for its memory? */
+static enum dc_status leave_endless(struct question *question, size_t index, struct dc_error *err) {
+    const struct fleet_vm *vm = &question->fleet->vms[index];
+    const struct prediction *prediction = &question->predictions[index];
+    const double most = prediction->points[prediction->n_points - 1].bandwidth_bytes_per_s;
+    if (!vm_storage_cost(vm, most).converges)
+        return leave(question, index, err,
+                     "VM %s writes to its local disks faster than any bandwidth it can use carries it: its migration "
+                     "does not converge",
+                     vm->name);
+    return leave(question, index, err,
+                 "VM %s dirties memory faster than any bandwidth it can use carries it: its migration does not "
+                 "converge",
+                 vm->name);
 }
 
 /* Says what is uncertain about a VM's costs, or leaves it where it stands. */
@@ -92,10 +107,7 @@ static enum dc_status judge(struct question *question, size_t index, enum vm_cos
                              "(all memory in every round)",
                              vm->name, vm->policy.policy->name);
     if (source != VM_COST_NOTHING && question->problem.vms[index].cost[PROBLEM_P95].n_points == 0)
-        return leave(question, index, err,
-                     "VM %s dirties memory faster than any bandwidth it can use carries it: its migration does not "
-                     "converge",
-                     vm->name);
+        return leave_endless(question, index, err);
     return DC_OK;
 }
 
@@ -131,6 +143,13 @@ static enum dc_status build_moving(struct question *question, size_t index, stru
     if (vm->state == FLEET_VM_MIGRATING)
         return leave(question, index, err, "VM %s is being migrated at this moment: ask again when it has arrived",
                      vm->name);
+    const struct storage_disk *obstacle = vm_storage_obstacle(vm);
+    if (obstacle != NULL)
+        return leave(
+            question, index, err,
+            "VM %s has a local disk (%s), and the toolstack of its policy %s does not move disks: it cannot be "
+            "migrated live",
+            vm->name, obstacle->name, vm->policy.policy->name);
     const enum dc_status rc = price(question, index, err);
     if (rc != DC_OK || !to->moves)
         return rc;

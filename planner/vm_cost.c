@@ -9,6 +9,7 @@
 #include "planner/vm_cost.h"
 
 #include "base/units.h"
+#include "planner/vm_storage.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -33,6 +34,7 @@ static enum dc_status predict_with(const struct fleet_vm *vm, const struct dirty
         .profile = profile,
         .policy = vm->policy,
         .overhead = vm->overhead,
+        .storage = vm_storage_of(vm),
         .model = PREDICTION_HIST,
     };
     const enum dc_status rc = prediction_make(&input, bandwidths, n, 0, prediction_out, err);
@@ -103,7 +105,7 @@ enum dc_status vm_cost_predict(const struct fleet_vm *vm, double high_bytes_per_
     }
     if (vm->prediction.n_points > 0) {
         *source_out = VM_COST_PREDICTION;
-        return prediction_copy(&vm->prediction, prediction_out, err);
+        return vm_storage_prediction(vm, prediction_out, err);
     }
     if (!vm->has_policy) {
         *source_out = VM_COST_UNKNOWN;

@@ -3,8 +3,8 @@
  *
  * In:  a VM as the fleet knows it and the bandwidths it can get.
  * Out: the prediction it is planned with (published, computed from its
- *      profile, or the worst its stop policy allows), and from that the cost points of
- *      solver/problem.h: live + stop seconds per bandwidth, monotone.
+ *      profile, or the worst its stop policy allows; each with the local disks that move), and from that the cost
+ * points of solver/problem.h: live + stop seconds per bandwidth, monotone.
  */
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
@@ -14,7 +14,7 @@
 
 enum vm_cost_source {
     VM_COST_NOTHING,    /* shut off: no page to send */
-    VM_COST_PREDICTION, /* what its agent published */
+    VM_COST_PREDICTION, /* what its agent published, its disks computed here */
     VM_COST_PROFILE,    /* computed here */
     VM_COST_WORST_CASE, /* nothing known: all memory in every round */
     VM_COST_UNKNOWN,    /* nothing known, and its policy sets no limit */

@@ -89,6 +89,21 @@ static void test_what_stays_costs_nothing(void **state) {
     assert_true(cost_of("qemu", &disk, 1e8).converges);
 }
 
+static void test_a_still_vm_writes_nothing(void **state) {
+    (void)state;
+    struct dirty_point points[] = {{1, 1e4}};
+    const struct storage_disk disks[] = {
+        {.size_bytes = GIB, .local = true, .write_bytes_per_s = 1e9},
+        {.size_bytes = GIB, .local = true, .written = {.n_points = 1, .points = points}},
+    };
+    const struct storage storage = {.n_disks = 2, .disks = disks, .is_still = true};
+    const struct stop_policy policy = policy_of("qemu");
+    const struct storage_cost cost = storage_cost_at(&storage, &policy, 1e8);
+    assert_true(cost.converges);
+    assert_near(cost.duration_s, 2 * GIB / 1e8, 1e-6);
+    assert_near(cost.mirror_bytes_per_s, 0, 0);
+}
+
 /* --- QEMU's mirror, block by block --- */
 
 struct guest {
@@ -310,6 +325,7 @@ int main(void) {
         cmocka_unit_test(test_constant_rate_in_closed_form),
         cmocka_unit_test(test_writes_beyond_the_bandwidth_never_end),
         cmocka_unit_test(test_what_stays_costs_nothing),
+        cmocka_unit_test(test_a_still_vm_writes_nothing),
         cmocka_unit_test(test_property_as_a_mirror_block_by_block),
         cmocka_unit_test(test_property_never_more_with_more_bandwidth),
         cmocka_unit_test(test_property_simulation_adds_the_disks),

@@ -174,6 +174,78 @@ static void plans_the_unknown_for_the_worst(void **state) {
     dispose(&asked);
 }
 
+static void give_disk(struct fleet_vm *vm, bool local, double size_bytes, double write_bytes_per_s) {
+    vm->n_storage = 1;
+    vm->storage = calloc(1, sizeof(*vm->storage));
+    assert_non_null(vm->storage);
+    vm->storage[0] = (struct storage_disk){
+        .name = strdup("vda"), .size_bytes = size_bytes, .local = local, .write_bytes_per_s = write_bytes_per_s};
+}
+
+/* web1 is under xl, which moves no disks; cache1 is under QEMU. */
+static void leaves_a_vm_whose_disks_stay(void **state) {
+    (void)state;
+    struct asked asked;
+    load(&asked, "small", evacuate_h1);
+    const size_t web1 = vm_index(&asked, "web1");
+    const size_t db1 = vm_index(&asked, "db1");
+    give_disk(&asked.fleet.vms[web1], true, 1e9, 0);
+    give_disk(&asked.fleet.vms[db1], false, 1e9, 0); /* both hosts reach it */
+    ask(&asked);
+    assert_false(asked.question.problem.vms[web1].moves);
+    assert_true(asked.question.problem.vms[db1].moves);
+    assert_true(mentions(asked.question.conflicts, "what", "VM web1 has a local disk (vda), and the toolstack of its"));
+    assert_int_equal(json_array_size(asked.question.conflicts), 1);
+    dispose(&asked);
+}
+
+static double seconds_at(const struct asked *asked, const char *name, double bytes_per_s) {
+    const struct problem_vm *vm = &asked->question.problem.vms[vm_index(asked, name)];
+    return problem_cost_bytes(&vm->cost[PROBLEM_P95], bytes_per_s) / bytes_per_s;
+}
+
+static void plans_the_time_of_disks_that_move(void **state) {
+    (void)state;
+    struct asked without, with;
+    load(&without, "small", evacuate_h1);
+    load(&with, "small", evacuate_h1);
+    give_disk(&with.fleet.vms[vm_index(&with, "cache1")], true, 50e9, 0);
+    ask(&without);
+    ask(&with);
+    assert_int_equal(json_array_size(with.question.warnings), json_array_size(without.question.warnings));
+    const double more_s = seconds_at(&with, "cache1", 1e9) - seconds_at(&without, "cache1", 1e9);
+    if (fabs(more_s - 50) > 0.5)
+        fail_msg("the disk takes %g s, expected 50", more_s);
+    dispose(&without);
+    dispose(&with);
+}
+
+static void leaves_a_vm_that_writes_too_fast(void **state) {
+    (void)state;
+    struct asked asked;
+    load(&asked, "small", evacuate_h1);
+    const size_t cache1 = vm_index(&asked, "cache1");
+    give_disk(&asked.fleet.vms[cache1], true, 100e9, 100e9);
+    ask(&asked);
+    assert_false(asked.question.problem.vms[cache1].moves);
+    assert_true(mentions(asked.question.conflicts, "what", "VM cache1 writes to its local disks faster"));
+    dispose(&asked);
+}
+
+/* Its disks would be copied by something else than a live migration. */
+static void says_what_it_does_not_know_of_disks(void **state) {
+    (void)state;
+    struct asked asked;
+    load(&asked, "small", evacuate_h1);
+    const size_t web1 = vm_index(&asked, "web1");
+    give_disk(&asked.fleet.vms[web1], true, 1e9, 0);
+    asked.fleet.vms[web1].state = FLEET_VM_SHUTOFF;
+    ask(&asked);
+    assert_true(asked.question.problem.vms[web1].moves);
+    assert_true(mentions(asked.question.warnings, NULL, "VM web1 has a local disk (vda) and is shut off"));
+    dispose(&asked);
+}
+
 static void a_paused_vm_sends_its_memory_once(void **state) {
     (void)state;
     struct asked asked;
@@ -219,6 +291,10 @@ int main(void) {
         cmocka_unit_test(prices_beyond_the_path_what_does_not_converge_on_it),
         cmocka_unit_test(leaves_a_vm_that_never_converges),
         cmocka_unit_test(plans_the_unknown_for_the_worst),
+        cmocka_unit_test(leaves_a_vm_whose_disks_stay),
+        cmocka_unit_test(plans_the_time_of_disks_that_move),
+        cmocka_unit_test(leaves_a_vm_that_writes_too_fast),
+        cmocka_unit_test(says_what_it_does_not_know_of_disks),
         cmocka_unit_test(a_paused_vm_sends_its_memory_once),
         cmocka_unit_test(refuses_stale_and_unknown),
     };
