@@ -61,7 +61,7 @@ static json_t *grid_json(const struct fleet_vm *vm, const struct forecast *forec
     bool ok = json_object_set_new(object, "lowest_bandwidth_bytes_per_s",
                                   lowest > 0 ? json_integer((json_int_t)llround(lowest)) : json_null()) == 0;
     if (forecast->known)
-        ok = ok && json_object_set_new(object, "prediction", predict_grid_json(&forecast->prediction)) == 0;
+        ok = ok && json_object_set_new(object, "prediction", predict_grid_json(vm, &forecast->prediction)) == 0;
     if (ok)
         return object;
     json_decref(object);

@@ -3,6 +3,7 @@
 #include "planner/predict_grid.h"
 
 #include "base/units.h"
+#include "planner/vm_storage.h"
 
 #include <math.h>
 
@@ -42,7 +43,12 @@ static json_t *quantiles_json(const struct prediction_quantiles *quantiles) {
                      integer(quantiles->p95));
 }
 
-json_t *predict_grid_json(const struct prediction *prediction) {
+static bool add_storage(json_t *item, const struct storage_cost *cost) {
+    return cost->bytes <= 0 || (json_object_set_new(item, "storage_ms", integer(1e3 * cost->duration_s)) == 0 &&
+                                json_object_set_new(item, "storage_bytes", integer(cost->bytes)) == 0);
+}
+
+json_t *predict_grid_json(const struct fleet_vm *vm, const struct prediction *prediction) {
     json_t *points = json_array();
     for (size_t i = 0; i < prediction->n_points; i++) {
         const struct prediction_point *point = &prediction->points[i];
@@ -50,7 +56,8 @@ json_t *predict_grid_json(const struct prediction *prediction) {
             "{s:o, s:o, s:o, s:o, s:i, s:b}", "bandwidth_bytes_per_s", integer(point->bandwidth_bytes_per_s),
             "migration_ms", quantiles_json(&point->migration_ms), "downtime_ms", quantiles_json(&point->downtime_ms),
             "bytes", integer(point->bytes), "rounds", (int)point->n_rounds, "converges", (int)point->converges);
-        if (json_array_append_new(points, item) != 0) {
+        const struct storage_cost disks = vm_storage_cost(vm, point->bandwidth_bytes_per_s);
+        if (!add_storage(item, &disks) || json_array_append_new(points, item) != 0) {
             json_decref(points);
             return NULL;
         }
@@ -80,7 +87,31 @@ static enum dc_status write_point(const struct predict_grid *grid, const struct 
     return writer_row(writer, values, err);
 }
 
-/* One VM's own line above its grid. */
+/* The local disks' share of the grid below, at its highest bandwidth; or that they stay. */
+static enum dc_status write_disks(const struct fleet_vm *vm, const struct prediction *prediction, struct writer *writer,
+                                  struct dc_error *err) {
+    char bytes[UNITS_TEXT_BYTES], time[UNITS_TEXT_BYTES], rate[UNITS_TEXT_BYTES], written[UNITS_TEXT_BYTES];
+    const struct storage_disk *obstacle = vm_storage_obstacle(vm);
+    if (obstacle != NULL)
+        return writer_line(writer, err,
+                           "local disk %s: its toolstack moves no disks, so it cannot be migrated live; for its memory "
+                           "alone:",
+                           obstacle->name);
+    const double best = prediction->points[prediction->n_points - 1].bandwidth_bytes_per_s;
+    const struct storage_cost cost = vm_storage_cost(vm, best);
+    if (cost.bytes <= 0)
+        return DC_OK;
+    if (!cost.converges)
+        return writer_line(writer, err, "local disks: written faster than %s carries it",
+                           units_format_rate(best, rate, sizeof(rate)));
+    return writer_line(writer, err, "local disks first: %s, %s at %s; then %s of it for what is written to them",
+                       units_format_bytes(cost.bytes, bytes, sizeof(bytes)),
+                       units_format_duration(1e3 * cost.duration_s, time, sizeof(time)),
+                       units_format_rate(best, rate, sizeof(rate)),
+                       units_format_rate(cost.mirror_bytes_per_s, written, sizeof(written)));
+}
+
+/* One VM's own lines above its grid. */
 static enum dc_status write_heading(const struct predict_grid *grid, const struct fleet_vm *vm,
                                     const struct forecast *forecast, struct writer *writer, struct dc_error *err) {
     char memory[UNITS_TEXT_BYTES], budget[UNITS_TEXT_BYTES], lowest[UNITS_TEXT_BYTES];
@@ -105,6 +136,8 @@ enum dc_status predict_grid_write(const struct predict_grid *grid, const struct 
         return rc;
     if (grid->one)
         rc = write_heading(grid, &grid->fleet->vms[vms[0]], &forecasts[0], page.writer, err);
+    if (rc == DC_OK && grid->one)
+        rc = write_disks(&grid->fleet->vms[vms[0]], &forecasts[0].prediction, page.writer, err);
     if (rc == DC_OK)
         rc = writer_begin(page.writer, "vms", columns, N_COLUMNS, err);
     for (size_t i = 0; rc == DC_OK && i < n_vms; i++) {

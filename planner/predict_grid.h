@@ -23,5 +23,5 @@ struct predict_grid {
 DC_WARN_UNUSED enum dc_status predict_grid_write(const struct predict_grid *grid, const struct forecast *forecasts,
                                                  const size_t *vms, size_t n_vms, struct dc_error *err);
 
-/* {"made_unix_ms": ..., "grid": [...]}: a new reference, the caller's; NULL when out of memory. */
-json_t *predict_grid_json(const struct prediction *prediction);
+/* `vm`'s {"made_unix_ms": ..., "grid": [...]}: a new reference, the caller's; NULL when out of memory. */
+json_t *predict_grid_json(const struct fleet_vm *vm, const struct prediction *prediction);
