@@ -2,28 +2,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "planner/plan_build.h"
 
+#include "planner/plan_bound.h"
 #include "planner/plan_conflict.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* Nothing planned has no figures: 0, not infinity. */
 static double to_ms(double seconds) {
     return isfinite(seconds) ? round(1e3 * seconds) : 0;
-}
-
-static json_t *integer(double value) {
-    return json_integer((json_int_t)llround(value));
-}
-
-static const char *node_name(const struct fleet *fleet, size_t node) {
-    return node < fleet->n_hosts ? fleet->hosts[node].name : fleet->switches[node - fleet->n_hosts].name;
-}
-
-static const char *arc_name(const struct fleet *fleet, const struct problem_arc *arc) {
-    return arc->link < fleet->n_links ? fleet->links[arc->link].name : fleet->switches[arc->link - fleet->n_links].name;
 }
 
 static enum dc_status copy_rates(const struct solution_step *from, struct plan_step *to, struct dc_error *err) {
@@ -114,44 +102,6 @@ static enum dc_status copy_steps(const struct question *question, const struct s
     return DC_OK;
 }
 
-static json_t *arc_bound_json(const struct question *question, const struct solution_bound *bound) {
-    const struct fleet *fleet = question->fleet;
-    const struct problem_arc *arc = &question->problem.arcs[bound->index];
-    const bool is_switch = arc->from_node == arc->to_node;
-    const char *kind = is_switch ? "switch" : "link";
-    char direction[600];
-    (void)snprintf(direction, sizeof(direction), "%s->%s", node_name(fleet, arc->from_node),
-                   node_name(fleet, arc->to_node));
-    return json_pack("{s:s, s:s, s:s*, s:o, s:o, s:o, s:o}", "kind", kind, kind, arc_name(fleet, arc), "direction",
-                     is_switch ? NULL : direction, "setup_ms", integer(to_ms(bound->setup_s)), "volume_bytes",
-                     integer(bound->volume_bytes), "capacity_bytes_per_s", integer(bound->capacity_bytes_per_s),
-                     "tail_ms", integer(to_ms(bound->tail_s)));
-}
-
-static json_t *bound_json(const struct question *question, const struct solution_bound *bound) {
-    const struct fleet *fleet = question->fleet;
-    switch (bound->kind) {
-    case SOLUTION_BOUND_ARC:
-        return arc_bound_json(question, bound);
-    case SOLUTION_BOUND_VM:
-        return json_pack("{s:s, s:s, s:s}", "kind", "vm", "vm", fleet->vms[bound->index].uuid, "vm_name",
-                         fleet->vms[bound->index].name);
-    case SOLUTION_BOUND_HOST:
-        if (bound->index >= fleet->n_hosts) /* the goal's own limit, not a host's */
-            return json_pack("{s:s, s:o, s:o}", "kind", "max_parallel", "work_ms", integer(to_ms(bound->work_s)),
-                             "slots", integer(bound->slots));
-        return json_pack("{s:s, s:s, s:o, s:o}", "kind", "host", "host", fleet->hosts[bound->index].name, "work_ms",
-                         integer(to_ms(bound->work_s)), "slots", integer(bound->slots));
-    case SOLUTION_BOUND_PLACEMENT:
-        return json_pack("{s:s}", "kind", "placement");
-    case SOLUTION_BOUND_STEP_MODEL:
-        return json_pack("{s:s}", "kind", "step_model");
-    case SOLUTION_BOUND_NONE:
-        break;
-    }
-    return json_pack("{s:s}", "kind", "none");
-}
-
 static bool add_warning(struct plan *plan, const char *text) {
     return json_array_append_new(plan->warnings, json_string(text)) == 0;
 }
@@ -199,7 +149,7 @@ enum dc_status plan_build(const struct question *question, const struct solution
                         .p95 = to_ms(solution->makespan_s[PROBLEM_P95])},
         .lower_bound_ms = floor(1e3 * solution->bound.value_s),
         .gap_frac = solution->gap_frac,
-        .bound = bound_json(question, &solution->bound),
+        .bound = plan_bound_json(question, solution),
     };
     enum dc_status rc = DC_OK;
     if (plan_out->fleet_digest == NULL || plan_out->bound == NULL)

@@ -7,6 +7,7 @@
 #include "planner/plan_check.h"
 
 #include "base/units.h"
+#include "planner/plan_bound.h"
 #include "planner/plan_replay.h"
 #include "planner/plan_violation.h"
 #include "planner/question.h"
@@ -185,6 +186,8 @@ static enum dc_status judge(const struct question *question, const struct plan *
     verification_dispose(&verification);
     if (rc == DC_OK)
         rc = check_makespan(plan, check->violations, err);
+    if (rc == DC_OK)
+        rc = plan_bound_check(question, plan, check->violations, check->warnings, err);
     return rc == DC_OK ? check_steps(question, plan, solution, check, err) : rc;
 }
 

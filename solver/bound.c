@@ -10,13 +10,12 @@
 #include "solver/bound.h"
 
 #include "solver/candidates.h"
+#include "solver/certificate.h"
 #include "solver/placement_lp.h"
 
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
-
-static const double lp_tolerance = 1e-6; /* relative; the simplex stops within 1e-7 */
 
 struct arc_sum {
     double volume_bytes, pre_s, post_s;
@@ -138,14 +137,24 @@ enum dc_status bound_closed_form(const struct problem *problem, enum problem_qua
     return rc;
 }
 
-enum dc_status bound_placement(const struct problem *problem, enum problem_quantile quantile, const bool *skip,
+/* What the LP's duals prove of the same VMs, without trust in the simplex' arithmetic. */
+static enum dc_status prove(const struct problem *problem, enum problem_quantile quantile,
+                            const struct candidates *candidates, const struct solution_prices *prices,
+                            struct solution_bound *bound_out, struct dc_error *err) {
+    const struct certificate certificate = {
+        .kind = SOLUTION_BOUND_PLACEMENT, .n_vms = candidates->n_movers, .vms = candidates->vm, .prices = prices};
+    return certificate_prove(problem, quantile, &certificate, bound_out, err);
+}
+
+enum dc_status bound_placement(const struct problem *problem, enum problem_quantile quantile,
                                const struct milp_limits *limits, struct solution_bound *bound_out,
-                               struct dc_error *err) {
+                               struct solution_prices *prices_out, struct dc_error *err) {
     *bound_out = (struct solution_bound){.kind = SOLUTION_BOUND_NONE};
+    *prices_out = (struct solution_prices){0};
     struct placement_lp lp = {0};
     struct candidates candidates;
-    struct solution_bound closed;
-    enum dc_status rc = candidates_find(problem, quantile, skip, &candidates, err);
+    struct solution_bound closed, proved = {.kind = SOLUTION_BOUND_NONE};
+    enum dc_status rc = candidates_find(problem, quantile, NULL, &candidates, err);
     if (rc == DC_OK)
         rc = closed_form(problem, quantile, &candidates, &closed, err);
     if (rc != DC_OK)
@@ -156,13 +165,15 @@ enum dc_status bound_placement(const struct problem *problem, enum problem_quant
         error_set(err, rc, "%s", error_text(&lp_err));
         goto out;
     }
-    if (rc == DC_OK && lp.solved) {
-        *bound_out = closed;
-        double value_s = lp.value_s * (1 - lp_tolerance);
-        if (value_s > closed.value_s)
-            *bound_out = (struct solution_bound){.kind = SOLUTION_BOUND_PLACEMENT, .value_s = value_s};
+    const bool solved = rc == DC_OK && lp.solved;
+    rc = solved ? prove(problem, quantile, &candidates, &lp.prices, &proved, err) : DC_OK;
+    if (rc != DC_OK || !solved)
+        goto out;
+    *bound_out = proved.value_s > closed.value_s ? proved : closed;
+    if (bound_out->kind == SOLUTION_BOUND_PLACEMENT) {
+        *prices_out = lp.prices;
+        lp.prices = (struct solution_prices){0};
     }
-    rc = DC_OK;
 out:
     placement_lp_dispose(&lp);
     candidates_dispose(&candidates);

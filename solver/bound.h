@@ -20,7 +20,9 @@ DC_WARN_UNUSED enum dc_status bound_closed_form(const struct problem *problem, e
                                                 struct dc_error *err);
 
 /* LB2: the LP over destinations still free (receiving links bind, see
- * solver/placement_lp.h): LB1 itself where that is no lower, or kind NONE where the LP could not be solved. */
+ * solver/placement_lp.h): LB1 itself where that is no lower, or kind NONE where the LP could not be solved.
+ * Of kind PLACEMENT the value is what the LP's duals prove (solver/certificate.h), and `*prices_out`, the
+ * caller's in any case, holds them. */
 DC_WARN_UNUSED enum dc_status bound_placement(const struct problem *problem, enum problem_quantile quantile,
-                                              const bool *skip, const struct milp_limits *limits,
-                                              struct solution_bound *bound_out, struct dc_error *err);
+                                              const struct milp_limits *limits, struct solution_bound *bound_out,
+                                              struct solution_prices *prices_out, struct dc_error *err);

@@ -66,3 +66,10 @@ DC_WARN_UNUSED enum dc_status milp_solve(struct milp *milp, const struct milp_li
 
 /* The column's value in the last solution; 0 where the last call found none. */
 double milp_value(const struct milp *milp, size_t column);
+
+/* How many rows it has: the next milp_add_row() makes the row of that number. */
+size_t milp_n_rows(const struct milp *milp);
+
+/* What the objective gains per unit of the row's bound that is in the way, in the last optimal LP; 0 where the last
+ * call found none, or solved an integer program. */
+double milp_dual(const struct milp *milp, size_t row);

@@ -49,6 +49,7 @@ struct milp {
     size_t n_entries, entries_capacity;
     struct entry *entries;
     double *values; /* n_columns of the last solution, or NULL */
+    double *duals;  /* n_rows of the last LP, or NULL */
 };
 
 enum { RUN_TEXT_BYTES = 160 };
@@ -60,7 +61,7 @@ struct run {
     const struct milp_limits *limits; /* or NULL */
     double end_s;                     /* on the monotonic clock */
     double *start;                    /* checked, 1-based as GLPK wants it; or NULL */
-    double *values;
+    double *values, *duals;
     int *entry_rows, *entry_columns; /* 1-based triplets */
     double *entry_values;
     size_t n_nodes;
@@ -88,6 +89,7 @@ void milp_free(struct milp **milp) {
     free((*milp)->rows);
     free((*milp)->entries);
     free((*milp)->values);
+    free((*milp)->duals);
     free(*milp);
     *milp = NULL;
 }
@@ -131,6 +133,8 @@ enum dc_status milp_add_row(struct milp *milp, double lower, double upper, size_
         return error_set_nomem(err);
     milp->entries = entries;
     milp->rows[milp->n_rows++] = (struct row){lower, upper, milp->n_entries, n};
+    free(milp->duals);
+    milp->duals = NULL;
     for (size_t i = 0; i < n; i++)
         milp->entries[milp->n_entries++] = (struct entry){columns[i], coefficients[i]};
     return DC_OK;
@@ -138,6 +142,14 @@ enum dc_status milp_add_row(struct milp *milp, double lower, double upper, size_
 
 double milp_value(const struct milp *milp, size_t column) {
     return milp->values == NULL || column >= milp->n_columns ? 0 : milp->values[column];
+}
+
+size_t milp_n_rows(const struct milp *milp) {
+    return milp->n_rows;
+}
+
+double milp_dual(const struct milp *milp, size_t row) {
+    return milp->duals == NULL || row >= milp->n_rows ? 0 : milp->duals[row];
 }
 
 /* GLPK prints its last words before it calls the error hook; they go into the
@@ -325,6 +337,8 @@ static enum dc_status solve_built(struct run *run, bool integer, struct milp_res
     result->bound = result->objective;
     for (size_t i = 0; i < run->milp->n_columns; i++)
         run->values[i] = glp_get_col_prim(prob, (int)i + 1);
+    for (size_t i = 0; i < run->milp->n_rows; i++)
+        run->duals[i] = glp_get_row_dual(prob, (int)i + 1);
     return DC_OK;
 }
 
@@ -372,10 +386,12 @@ static enum dc_status run_init(struct run *run, const struct milp *milp, const s
     if (milp->n_columns >= INT_MAX / 2 || milp->n_rows >= INT_MAX / 2 || milp->n_entries >= INT_MAX / 2)
         return error_set(err, DC_ESOLVER, "program too large: %zu columns, %zu rows", milp->n_columns, milp->n_rows);
     run->values = calloc(milp->n_columns + 1, sizeof *run->values);
+    run->duals = calloc(milp->n_rows + 1, sizeof *run->duals);
     run->entry_rows = calloc(milp->n_entries + 1, sizeof *run->entry_rows);
     run->entry_columns = calloc(milp->n_entries + 1, sizeof *run->entry_columns);
     run->entry_values = calloc(milp->n_entries + 1, sizeof *run->entry_values);
-    if (run->values == NULL || run->entry_rows == NULL || run->entry_columns == NULL || run->entry_values == NULL)
+    if (run->values == NULL || run->duals == NULL || run->entry_rows == NULL || run->entry_columns == NULL ||
+        run->entry_values == NULL)
         return error_set_nomem(err);
     if (start == NULL || !start_fits(milp, start))
         return DC_OK;
@@ -391,7 +407,8 @@ static enum dc_status solve(struct milp *milp, bool integer, const struct milp_l
                             struct milp_result *result_out, struct dc_error *err) {
     *result_out = (struct milp_result){.status = MILP_LIMIT, .bound = -INFINITY};
     free(milp->values);
-    milp->values = NULL;
+    free(milp->duals);
+    milp->values = milp->duals = NULL;
     if (limits != NULL && isnan(limits->time_s))
         return error_set(err, DC_EINVAL, "time limit is no number");
     struct run *run = calloc(1, sizeof *run);
@@ -403,9 +420,12 @@ static enum dc_status solve(struct milp *milp, bool integer, const struct milp_l
     if (rc == DC_OK && (result_out->status == MILP_OPTIMAL || result_out->status == MILP_FEASIBLE)) {
         milp->values = run->values;
         run->values = NULL;
+        milp->duals = integer ? NULL : run->duals;
+        run->duals = integer ? run->duals : NULL;
     }
     free(run->start);
     free(run->values);
+    free(run->duals);
     free(run->entry_rows);
     free(run->entry_columns);
     free(run->entry_values);

@@ -14,6 +14,8 @@ static const double bytes_per_gb = 1e9;
 static const uint64_t hash_basis = 14695981039346656037u; /* FNV-1a */
 enum { MAX_CELLS = 4000 }; /* groups x classes; beyond, the simplex takes longer than the answer is worth */
 
+enum { ARC_PASSED = 1, ARC_LAST = 2 }; /* on the way to a candidate, and as the arc into it */
+
 struct group {
     uint64_t key;
     size_t source;
@@ -28,6 +30,7 @@ struct class {
     size_t host; /* stands for all */
     double free_bytes, wanted_bytes;
     double in_capacity, slots;
+    size_t memory_row, slot_row; /* SIZE_MAX: none */
 };
 
 struct cell {
@@ -47,7 +50,9 @@ struct lp_builder {
     struct cell *cells;
     struct milp *milp;
     size_t time_column;
-    size_t *row_columns; /* scratch of one row */
+    size_t *arc_rows;       /* [n_arcs + n_classes]; SIZE_MAX: none */
+    unsigned char *arc_use; /* [n_arcs]: ARC_PASSED, ARC_LAST */
+    size_t *row_columns;    /* scratch of one row */
     double *row_values;
 };
 
@@ -55,6 +60,7 @@ void placement_lp_dispose(struct placement_lp *lp) {
     free(lp->host_class);
     free(lp->mover_group);
     free(lp->share_bytes);
+    solution_prices_dispose(&lp->prices);
     *lp = (struct placement_lp){0};
 }
 
@@ -270,9 +276,10 @@ static enum dc_status add_group_rows(struct lp_builder *builder, size_t g, struc
 
 static enum dc_status add_class_rows(struct lp_builder *builder, size_t c, struct dc_error *err) {
     const struct placement_lp *out = builder->out;
-    const struct class *class = &builder->classes[c];
+    struct class *class = &builder->classes[c];
     enum dc_status rc = DC_OK;
     size_t n = 0;
+    class->memory_row = class->slot_row = SIZE_MAX;
     for (size_t g = 0; g < out->n_groups; g++) {
         const struct cell *cell = &builder->cells[g * out->n_classes + c];
         if (!cell->used || !builder->groups[g].tight)
@@ -280,7 +287,10 @@ static enum dc_status add_class_rows(struct lp_builder *builder, size_t c, struc
         builder->row_columns[n] = cell->memory_column;
         builder->row_values[n++] = 1;
     }
-    if (n > 0 && class->wanted_bytes > class->free_bytes)
+    const bool tight = n > 0 && class->wanted_bytes > class->free_bytes;
+    if (tight)
+        class->memory_row = milp_n_rows(builder->milp);
+    if (tight)
         rc = milp_add_row(builder->milp, -INFINITY, class->free_bytes / bytes_per_gb, n, builder->row_columns,
                           builder->row_values, err);
     if (rc != DC_OK || class->slots <= 0)
@@ -295,6 +305,7 @@ static enum dc_status add_class_rows(struct lp_builder *builder, size_t c, struc
     }
     builder->row_columns[n] = builder->time_column;
     builder->row_values[n++] = -class->slots;
+    class->slot_row = milp_n_rows(builder->milp);
     return milp_add_row(builder->milp, -INFINITY, 0, n, builder->row_columns, builder->row_values, err);
 }
 
@@ -330,6 +341,7 @@ static enum dc_status add_arc_row(struct lp_builder *builder, size_t arc, double
         return DC_OK;
     builder->row_columns[n] = builder->time_column;
     builder->row_values[n++] = -capacity / bytes_per_gb;
+    builder->arc_rows[arc] = milp_n_rows(builder->milp);
     return milp_add_row(builder->milp, -INFINITY, -capacity / bytes_per_gb * (pre_s + post_s), n, builder->row_columns,
                         builder->row_values, err);
 }
@@ -337,10 +349,7 @@ static enum dc_status add_arc_row(struct lp_builder *builder, size_t arc, double
 static enum dc_status add_arc_rows(struct lp_builder *builder, struct dc_error *err) {
     const struct problem *problem = builder->problem;
     const struct placement_lp *out = builder->out;
-    enum { PASSED = 1, LAST = 2 };
-    unsigned char *use = calloc(problem->n_arcs + 1, 1);
-    if (use == NULL)
-        return error_set_nomem(err);
+    unsigned char *use = builder->arc_use;
     for (size_t host = 0; host < problem->n_hosts; host++) {
         size_t c = out->host_class[host];
         for (size_t g = 0; c != SIZE_MAX && g < out->n_groups; g++) {
@@ -349,21 +358,52 @@ static enum dc_status add_arc_rows(struct lp_builder *builder, struct dc_error *
             if (n_arcs == 0 || !builder->cells[g * out->n_classes + c].used)
                 continue;
             for (size_t i = 0; i + 1 < n_arcs; i++)
-                use[arcs[i]] |= PASSED;
-            if ((use[arcs[n_arcs - 1]] & LAST) == 0)
+                use[arcs[i]] |= ARC_PASSED;
+            if ((use[arcs[n_arcs - 1]] & ARC_LAST) == 0)
                 builder->classes[c].in_capacity += problem->arcs[arcs[n_arcs - 1]].capacity_bytes_per_s;
-            use[arcs[n_arcs - 1]] |= LAST;
+            use[arcs[n_arcs - 1]] |= ARC_LAST;
         }
     }
     enum dc_status rc = DC_OK;
     for (size_t arc = 0; rc == DC_OK && arc < problem->n_arcs; arc++) {
-        if ((use[arc] & PASSED) != 0)
+        if ((use[arc] & ARC_PASSED) != 0)
             rc = add_arc_row(builder, arc, problem->arcs[arc].capacity_bytes_per_s, err);
     }
     for (size_t c = 0; rc == DC_OK && c < out->n_classes; c++)
         rc = add_arc_row(builder, problem->n_arcs + c, builder->classes[c].in_capacity, err);
-    free(use);
     return rc;
+}
+
+/* The price of a row of the form "at most". */
+static double price_of(const struct lp_builder *builder, size_t row, double scale) {
+    return row == SIZE_MAX ? 0 : fmax(0, -milp_dual(builder->milp, row)) / scale;
+}
+
+/* The duals of classes as prices of their hosts, those of their joint in-arcs as prices of each. */
+static enum dc_status read_prices(struct lp_builder *builder, struct dc_error *err) {
+    const struct problem *problem = builder->problem;
+    const struct placement_lp *out = builder->out;
+    struct solution_prices *prices = &builder->out->prices;
+    prices->arc_s_per_byte = calloc(problem->n_arcs + 1, sizeof *prices->arc_s_per_byte);
+    prices->slot_s_per_s = calloc(problem->n_hosts + 1, sizeof *prices->slot_s_per_s);
+    prices->memory_s_per_byte = calloc(problem->n_hosts + 1, sizeof *prices->memory_s_per_byte);
+    if (prices->arc_s_per_byte == NULL || prices->slot_s_per_s == NULL || prices->memory_s_per_byte == NULL)
+        return error_set_nomem(err);
+    for (size_t arc = 0; arc < problem->n_arcs; arc++) {
+        prices->arc_s_per_byte[arc] = price_of(builder, builder->arc_rows[arc], bytes_per_gb);
+        if ((builder->arc_use[arc] & ARC_LAST) != 0) {
+            const size_t c = out->host_class[problem->arcs[arc].to_node];
+            prices->arc_s_per_byte[arc] += price_of(builder, builder->arc_rows[problem->n_arcs + c], bytes_per_gb);
+        }
+    }
+    for (size_t host = 0; host < problem->n_hosts; host++) {
+        const size_t c = out->host_class[host];
+        if (c == SIZE_MAX)
+            continue;
+        prices->memory_s_per_byte[host] = price_of(builder, builder->classes[c].memory_row, bytes_per_gb);
+        prices->slot_s_per_s[host] = price_of(builder, builder->classes[c].slot_row, 1);
+    }
+    return DC_OK;
 }
 
 static enum dc_status solve_built(struct lp_builder *builder, double least_s, const struct milp_limits *limits,
@@ -388,7 +428,7 @@ static enum dc_status solve_built(struct lp_builder *builder, double least_s, co
     for (size_t i = 0; i < out->n_groups * out->n_classes; i++)
         out->share_bytes[i] =
             builder->cells[i].used ? milp_value(builder->milp, builder->cells[i].volume_column) * bytes_per_gb : 0;
-    return DC_OK;
+    return read_prices(builder, err);
 }
 
 static enum dc_status prepare(struct lp_builder *builder, struct dc_error *err) {
@@ -406,8 +446,13 @@ static enum dc_status prepare(struct lp_builder *builder, struct dc_error *err) 
     out->share_bytes = calloc(n_cells + 1, sizeof *out->share_bytes);
     builder->row_columns = calloc(n_cells + 2, sizeof *builder->row_columns);
     builder->row_values = calloc(n_cells + 2, sizeof *builder->row_values);
-    if (out->share_bytes == NULL || builder->row_columns == NULL || builder->row_values == NULL)
+    const size_t n_arc_rows = builder->problem->n_arcs + out->n_classes;
+    builder->arc_rows = malloc((n_arc_rows + 1) * sizeof *builder->arc_rows);
+    builder->arc_use = calloc(builder->problem->n_arcs + 1, 1);
+    if (out->share_bytes == NULL || builder->row_columns == NULL || builder->row_values == NULL ||
+        builder->arc_rows == NULL || builder->arc_use == NULL)
         return error_set_nomem(err);
+    memset(builder->arc_rows, 0xff, n_arc_rows * sizeof *builder->arc_rows); /* SIZE_MAX each */
     return find_cells(builder, err);
 }
 
@@ -425,6 +470,8 @@ enum dc_status placement_lp_solve(const struct problem *problem, enum problem_qu
     free(builder.cells);
     free(builder.row_columns);
     free(builder.row_values);
+    free(builder.arc_rows);
+    free(builder.arc_use);
     if (rc != DC_OK)
         placement_lp_dispose(lp_out);
     return rc;

@@ -17,6 +17,7 @@
 
 #include "solver/candidates.h"
 #include "solver/milp.h"
+#include "solver/solution.h"
 
 struct placement_lp {
     bool solved;    /* false: too large, infeasible or out of time; the rest is then not filled */
@@ -24,8 +25,9 @@ struct placement_lp {
     size_t n_classes;
     size_t *host_class; /* per host; SIZE_MAX: nobody's candidate */
     size_t n_groups;
-    size_t *mover_group; /* per mover; SIZE_MAX: nothing to send or no candidate */
-    double *share_bytes; /* [group * n_classes + class]: V */
+    size_t *mover_group;           /* per mover; SIZE_MAX: nothing to send or no candidate */
+    double *share_bytes;           /* [group * n_classes + class]: V */
+    struct solution_prices prices; /* the optimum's duals */
 };
 
 /* `least_s` is a bound that is known already: T is not below it. */

@@ -4,6 +4,13 @@
 
 #include <stdlib.h>
 
+void solution_prices_dispose(struct solution_prices *prices) {
+    free(prices->arc_s_per_byte);
+    free(prices->slot_s_per_s);
+    free(prices->memory_s_per_byte);
+    *prices = (struct solution_prices){0};
+}
+
 void solution_dispose(struct solution *solution) {
     for (size_t i = 0; i < solution->n_steps; i++) {
         free(solution->steps[i].rates);
@@ -11,6 +18,8 @@ void solution_dispose(struct solution *solution) {
     }
     free(solution->steps);
     free(solution->conflicts);
+    free(solution->bound_vms);
+    solution_prices_dispose(&solution->prices);
     *solution = (struct solution){0};
 }
 

@@ -58,6 +58,14 @@ struct solution_bound {
     double setup_s, volume_bytes, capacity_bytes_per_s, tail_s, work_s, slots;
 };
 
+/* What proves a bound of kind PLACEMENT, by weak duality (solver/certificate.h): prices in seconds of makespan. NULL
+ * where there are none. */
+struct solution_prices {
+    double *arc_s_per_byte;    /* [n_arcs]: of a byte sent over the arc */
+    double *slot_s_per_s;      /* [n_hosts]: of a second of a host's migration slot */
+    double *memory_s_per_byte; /* [n_hosts]: of a byte of the memory free at the end */
+};
+
 enum solution_conflict_kind {
     CONFLICT_NO_CONVERGENCE,  /* vm: at no bandwidth */
     CONFLICT_DOWNTIME_BUDGET, /* vm: needed_s at best, available_s is the budget */
@@ -83,7 +91,10 @@ struct solution {
     enum solution_status status;
     double makespan_s[PROBLEM_N_QUANTILES];
     struct solution_bound bound;
-    double gap_frac; /* makespan / bound - 1, at the quantile planned with; 0 without steps */
+    struct solution_prices prices;
+    size_t n_bound_vms; /* what the bound is about */
+    size_t *bound_vms;
+    double gap_frac; /* makespan / bound - 1, at the quantile planned with; 0 without steps, INFINITY without a bound */
     size_t n_steps;
     struct solution_step *steps; /* by start, then VM */
     size_t n_conflicts;
@@ -93,6 +104,7 @@ struct solution {
 };
 
 void solution_dispose(struct solution *solution);
+void solution_prices_dispose(struct solution_prices *prices);
 
 /* Appends a conflict. */
 DC_WARN_UNUSED enum dc_status solution_add_conflict(struct solution *solution, const struct solution_conflict *conflict,

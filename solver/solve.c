@@ -106,15 +106,33 @@ static bool is_destination_free(const struct solver *solver) {
     return false;
 }
 
+/* The VMs that are planned, by number. */
+static enum dc_status name_bound_vms(struct solver *solver, struct dc_error *err) {
+    struct solution *solution = solver->solution;
+    free(solution->bound_vms);
+    solution->n_bound_vms = 0;
+    solution->bound_vms = calloc(solver->order.n + 1, sizeof(*solution->bound_vms));
+    if (solution->bound_vms == NULL)
+        return error_set_nomem(err);
+    for (size_t vm = 0; vm < solver->problem->n_vms; vm++)
+        if (solver->view.vms[vm].moves)
+            solution->bound_vms[solution->n_bound_vms++] = vm;
+    return DC_OK;
+}
+
 /* The best bound that holds for the question, of the VMs that are planned. */
 static enum dc_status find_bound(struct solver *solver, struct dc_error *err) {
     struct solution_bound *best = &solver->solution->bound;
+    struct solution_prices *prices = &solver->solution->prices;
     struct solution_bound by_placement = {0};
     enum dc_status rc = bound_closed_form(&solver->view, PROBLEM_P95, NULL, best, err);
+    if (rc == DC_OK)
+        rc = name_bound_vms(solver, err);
     if (rc != DC_OK || !is_destination_free(solver))
         return rc;
     const struct milp_limits limits = milp_limits_now(solver);
-    rc = bound_placement(&solver->view, PROBLEM_P95, NULL, &limits, &by_placement, err);
+    solution_prices_dispose(prices);
+    rc = bound_placement(&solver->view, PROBLEM_P95, &limits, &by_placement, prices, err);
     if (rc == DC_OK && by_placement.kind != SOLUTION_BOUND_NONE && by_placement.value_s > best->value_s)
         *best = by_placement;
     return rc;
@@ -197,9 +215,12 @@ static enum dc_status write_schedule(struct solver *solver, struct dc_error *err
 }
 
 static double gap_frac(const struct solution *solution) {
-    if (solution->n_steps == 0 || solution->bound.value_s <= 0)
+    const double makespan_s = solution->makespan_s[PROBLEM_P95];
+    if (solution->n_steps == 0 || makespan_s <= 0)
         return 0;
-    return fmax(0, solution->makespan_s[PROBLEM_P95] / solution->bound.value_s - 1);
+    if (solution->bound.value_s <= 0)
+        return INFINITY;
+    return fmax(0, makespan_s / solution->bound.value_s - 1);
 }
 
 /* Takes the model's order as a start for a short search, and its schedule if that is better. */

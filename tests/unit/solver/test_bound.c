@@ -31,7 +31,9 @@ static struct solution_bound closed(const struct problem *problem, const bool *s
 
 static struct solution_bound placed(const struct problem *problem) {
     struct solution_bound bound;
-    assert_int_equal(bound_placement(problem, PROBLEM_P95, NULL, &ample, &bound, NULL), DC_OK);
+    struct solution_prices prices;
+    assert_int_equal(bound_placement(problem, PROBLEM_P95, &ample, &bound, &prices, NULL), DC_OK);
+    solution_prices_dispose(&prices);
     return bound;
 }
 

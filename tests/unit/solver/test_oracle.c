@@ -130,9 +130,11 @@ static void check_bound(const char *name, uint64_t seed, double bound_s, double 
 
 static void check_bounds(struct problem *problem, uint64_t seed, double best_s, const long *best_to) {
     struct solution_bound bound;
+    struct solution_prices prices;
     assert_int_equal(bound_closed_form(problem, PROBLEM_P95, NULL, &bound, NULL), DC_OK);
     check_bound("LB1", seed, bound.value_s, best_s);
-    assert_int_equal(bound_placement(problem, PROBLEM_P95, NULL, &ample, &bound, NULL), DC_OK);
+    assert_int_equal(bound_placement(problem, PROBLEM_P95, &ample, &bound, &prices, NULL), DC_OK);
+    solution_prices_dispose(&prices);
     check_bound("LB2", seed, bound.value_s, best_s);
     size_t vm[MAX_VMS];
     double threshold_frac[MAX_VMS];
