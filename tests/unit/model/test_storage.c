@@ -47,7 +47,8 @@ static void test_idle_disk_takes_its_allocated_bytes(void **state) {
 static void test_constant_rate_in_closed_form(void **state) {
     (void)state;
     const double bandwidth = 1e8;
-    for (double busy_frac = 0.05; busy_frac < 0.96; busy_frac += 0.1) {
+    for (int i = 0; i < 10; i++) {
+        const double busy_frac = 0.05 + 0.1 * i;
         const struct storage_disk disk = {.size_bytes = 1000 * GIB,
                                           .allocated_bytes = 10 * GIB,
                                           .local = true,
