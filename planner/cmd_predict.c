@@ -7,6 +7,7 @@
 #include "planner/predict.h"
 #include "planner/predict_grid.h"
 #include "planner/vm_order.h"
+#include "planner/vm_storage.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -168,6 +169,19 @@ static enum dc_status check_vm(const struct asking *asking, const struct fleet_v
     return DC_OK;
 }
 
+/* What a VM's local disks have to say to every answer about it. */
+static enum dc_status add_obstacle(const struct fleet_vm *vm, struct predict_report *reports, size_t n,
+                                   struct dc_error *err) {
+    const struct storage_disk *obstacle = vm_storage_obstacle(vm);
+    enum dc_status rc = DC_OK;
+    for (size_t i = 0; obstacle != NULL && rc == DC_OK && i < n; i++)
+        rc = predict_report_note(&reports[i], err,
+                                 "local disk %s: its toolstack moves no disks, so the VM cannot be migrated live; "
+                                 "all figures are for its memory alone",
+                                 obstacle->name);
+    return rc;
+}
+
 static enum dc_status answer_parts(const struct asking *asking, const struct fleet_vm *vm, const part_fn *parts,
                                    size_t n, struct dc_error *err) {
     const struct cli *cli = asking->cli;
@@ -187,6 +201,8 @@ static enum dc_status answer_parts(const struct asking *asking, const struct fle
     enum dc_status rc = check_vm(asking, vm, err);
     for (size_t i = 0; rc == DC_OK && i < n; i++)
         rc = parts[i](&question, &reports[i], err);
+    if (rc == DC_OK)
+        rc = add_obstacle(vm, reports, n, err);
     if (rc == DC_OK)
         rc = cli->format == CLI_JSON || cli->format == CLI_JSONL ? emit_reports_json(&question, reports, n, err)
                                                                  : emit_reports_table(&question, reports, n, err);

@@ -5,6 +5,7 @@
 
 #include "base/units.h"
 #include "model/guarantee.h"
+#include "planner/vm_storage.h"
 
 #include <math.h>
 #include <string.h>
@@ -127,9 +128,9 @@ static struct writer_value time_value(double ms) {
     return isfinite(ms) ? writer_number(ms) : WRITER_UNKNOWN;
 }
 
-/* Can the option be had: a knob one can set, at a bandwidth there is? */
+/* Can the option be had: a knob one can set, at a bandwidth there is, of a VM that can be moved? */
 static bool is_usable(const struct predict_question *question, const struct guarantee_option *option) {
-    return setting_of(&option->policy, option->knob)->settable &&
+    return vm_storage_obstacle(question->vm) == NULL && setting_of(&option->policy, option->knob)->settable &&
            option->bandwidth_bytes_per_s <= fmax(question->nic_bytes_per_s, question->bandwidth_bytes_per_s);
 }
 

@@ -368,6 +368,22 @@ def test_what_nothing_guarantees_exits_3():
     assert predict("db1", "--guarantee", "--deadline", "150ms").returncode == 3
 
 
+def test_a_disk_that_stays_leaves_nothing_to_guarantee(write):
+    document = small()
+    disk = {"name": "scratch0", "size_bytes": GIB, "local": True, "write_bytes_per_s": 0}
+    vm_of(document, "db1")["storage"] = [disk]
+    vm = ask("db1", "--guarantee", "--deadline", "1h", "--sla", "99%", code=3, fleet=write(document))
+    assert "strongest_basis" not in vm["guarantee"] and not any(o["settable"] for o in vm["guarantee"]["options"])
+    assert all(any("scratch0" in note for note in vm[part]["notes"]) for part in ("guarantee", "sla"))
+    # QEMU moves it: later than without, and no bound holds for whatever may be written to it.
+    vm_of(document, "db1")["policy"] = {"name": "qemu"}
+    with_disk = ask("db1", "--guarantee", "--deadline", "1h", fleet=write(document))["guarantee"]
+    del vm_of(document, "db1")["storage"]
+    without = ask("db1", "--guarantee", "--deadline", "1h", fleet=write(document))["guarantee"]
+    assert options_of(with_disk, "as it is")["p95"]["migration_ms"] > options_of(without, "as it is")["p95"]["migration_ms"]
+    assert with_disk["strongest_basis"] == "worst of history" and without["strongest_basis"] == "any workload"
+
+
 def test_the_budget_is_the_downtime_to_guarantee(write):
     assert ask("db1", "--guarantee")["guarantee"]["max_downtime_ms"] == 1500
     document = small()
