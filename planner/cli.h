@@ -40,7 +40,7 @@ enum cli_group {
     CLI_FLEET = 1 << 0,  /* --fleet, --socket */
     CLI_FORMAT = 1 << 1, /* -o */
     CLI_OUT = 1 << 2,    /* --out */
-    CLI_LIMITS = 1 << 3, /* --deadline, --max-downtime, --exclude, --max-parallel, --time-limit, --seed */
+    CLI_LIMITS = 1 << 3, /* --deadline, --max-downtime, --exclude, --max-parallel, --time-limit, --seed, --risk */
     CLI_MOVES = 1 << 4,
     CLI_PREDICT = 1 << 5, /* --bandwidth, --from-prediction, --max-downtime and struct cli_predict's */
     CLI_DIR = 1 << 6,
@@ -75,6 +75,7 @@ struct cli {
     enum cli_format format;
     double deadline_ms, max_downtime_ms, time_limit_ms, since_ms; /* 0: not given */
     unsigned max_parallel;
+    double risk_frac; /* 0: not given */
     bool has_seed;
     uint64_t seed;
     struct cli_names exclude;

@@ -32,6 +32,7 @@ enum option_key {
     KEY_MAX_PARALLEL,
     KEY_TIME_LIMIT,
     KEY_SEED,
+    KEY_RISK,
     KEY_MOVES,
     KEY_BANDWIDTH,
     KEY_FROM_PREDICTION,
@@ -61,6 +62,8 @@ static const struct {
     {CLI_LIMITS, {"max-parallel", KEY_MAX_PARALLEL, "N", 0, "At most N migrations at once", 2}},
     {CLI_LIMITS, {"time-limit", KEY_TIME_LIMIT, "TIME", 0, "Search no longer than TIME (default 10s)", 2}},
     {CLI_LIMITS, {"seed", KEY_SEED, "N", 0, "Seed of the search (default 1): same input, same seed, same plan", 2}},
+    {CLI_LIMITS,
+     {"risk", KEY_RISK, "PERCENT", 0, "Plan for what a migration exceeds this rarely (default 5%: its p95)", 2}},
     {CLI_PREDICT, {"bandwidth", KEY_BANDWIDTH, "RATE", 0, "Predict at RATE, such as 1Gbit/s (repeatable)", 2}},
     {CLI_PREDICT,
      {"from-prediction", KEY_FROM_PREDICTION, NULL, 0, "Use what the agent published even where there is a profile",
@@ -229,6 +232,16 @@ static void check_predict(const struct cli *cli, struct argp_state *state) {
         usage_error(state, "--bandwidth: expected one, got %zu", cli->n_bandwidths);
 }
 
+static double parse_risk(const char *text, struct argp_state *state) {
+    char *end = NULL;
+    const double percent = strtod(text, &end);
+    if (end == text || (*end != '\0' && strcmp(end, "%") != 0) ||
+        !(percent >= 100 * GOAL_LEAST_RISK_FRAC && percent <= 100 * GOAL_MOST_RISK_FRAC))
+        usage_error(state, "--risk: expected a percentage from %g to %g, such as 5%%, got %s",
+                    100 * GOAL_LEAST_RISK_FRAC, 100 * GOAL_MOST_RISK_FRAC, text);
+    return percent / 100;
+}
+
 static error_t parse_limit(int key, char *text, struct argp_state *state, struct cli *cli) {
     switch (key) {
     case KEY_DEADLINE:
@@ -249,6 +262,9 @@ static error_t parse_limit(int key, char *text, struct argp_state *state, struct
     case KEY_SEED:
         cli->seed = parse_integer("--seed", text, 0, UINT64_C(1) << 53, state);
         cli->has_seed = true;
+        return 0;
+    case KEY_RISK:
+        cli->risk_frac = parse_risk(text, state);
         return 0;
     case KEY_EXCLUDE:
         return names_add(&cli->exclude, text) ? 0 : ENOMEM;

@@ -17,6 +17,7 @@ static enum dc_status set_limits(const struct cli *cli, struct goal *goal, struc
     goal->deadline_ms = cli->deadline_ms;
     goal->max_downtime_ms = cli->max_downtime_ms;
     goal->max_parallel = cli->max_parallel;
+    goal->risk_frac = cli->risk_frac;
     if (cli->has_seed)
         goal->seed = cli->seed;
     if (cli->time_limit_ms > 0)

@@ -77,6 +77,8 @@ static bool put_all(const struct goal *goal, json_t *object) {
         ok = ok && put(object, "max_downtime_ms", integer(goal->max_downtime_ms));
     if (goal->max_parallel > 0)
         ok = ok && put(object, "max_parallel", json_integer(goal->max_parallel));
+    if (goal->risk_frac > 0)
+        ok = ok && put(object, "risk_frac", json_real(goal->risk_frac));
     ok = ok && put(object, "seed", json_integer((json_int_t)goal->seed));
     return ok && put(object, "time_limit_ms", integer(goal->time_limit_ms));
 }
@@ -160,9 +162,14 @@ static enum dc_status read_limits(const json_t *json, struct goal *goal, struct 
     if (rc == DC_OK)
         rc = read_number(json, "max_parallel", 1e6, &max_parallel, err);
     if (rc == DC_OK)
+        rc = read_number(json, "risk_frac", GOAL_MOST_RISK_FRAC, &goal->risk_frac, err);
+    if (rc == DC_OK)
         rc = read_number(json, "seed", 9007199254740992.0, &seed, err);
     if (rc == DC_OK)
         rc = read_number(json, "time_limit_ms", GOAL_LONGEST_MS, &goal->time_limit_ms, err);
+    if (rc == DC_OK && goal->risk_frac > 0 && goal->risk_frac < GOAL_LEAST_RISK_FRAC)
+        rc =
+            error_set(err, DC_ERANGE, "risk_frac: expected at least %g, got %g", GOAL_LEAST_RISK_FRAC, goal->risk_frac);
     goal->max_parallel = (unsigned)max_parallel;
     goal->seed = (uint64_t)seed;
     return rc;

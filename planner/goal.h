@@ -12,6 +12,8 @@
 #include <stdint.h>
 
 #define GOAL_LONGEST_MS (1e3 * 86400 * 365) /* of every time in a goal */
+#define GOAL_LEAST_RISK_FRAC 0.001
+#define GOAL_MOST_RISK_FRAC 0.45 /* close to the median; at it, the spread could not be told */
 
 enum goal_kind { GOAL_EVACUATE, GOAL_SCHEDULE };
 
@@ -25,6 +27,7 @@ struct goal {
     double deadline_ms;     /* 0: none */
     double max_downtime_ms; /* 0: each VM's own budget only */
     unsigned max_parallel;  /* 0: not limited */
+    double risk_frac;       /* how likely a migration may exceed what is planned for it; 0: 0.05 */
     uint64_t seed;
     double time_limit_ms;
 };

@@ -102,6 +102,23 @@ static enum dc_status copy_steps(const struct question *question, const struct s
     return DC_OK;
 }
 
+static json_t *quantiles_json(double offset, double p50, double p95) {
+    return json_pack("{s:I, s:I}", "p50", (json_int_t)llround(offset + p50), "p95", (json_int_t)llround(offset + p95));
+}
+
+/* When it will be done, and how surely in time: if it starts at the fleet's time. */
+static json_t *forecast_json(const struct question *question, const struct solution_forecast *forecast) {
+    if (forecast->n_runs == 0)
+        return json_object();
+    const double p50_ms = to_ms(forecast->makespan_s[PROBLEM_P50]), p95_ms = to_ms(forecast->makespan_s[PROBLEM_P95]);
+    json_t *json = json_pack("{s:I, s:s, s:o, s:o}", "n_runs", (json_int_t)forecast->n_runs, "method",
+                             forecast->decoded ? "decode" : "load", "makespan_ms", quantiles_json(0, p50_ms, p95_ms),
+                             "eta_unix_ms", quantiles_json((double)question->fleet->taken_unix_ms, p50_ms, p95_ms));
+    if (json != NULL && question->goal->deadline_ms > 0)
+        (void)json_object_set_new(json, "deadline_met_frac", json_real(forecast->deadline_met_frac));
+    return json;
+}
+
 static bool add_warning(struct plan *plan, const char *text) {
     return json_array_append_new(plan->warnings, json_string(text)) == 0;
 }
@@ -150,9 +167,10 @@ enum dc_status plan_build(const struct question *question, const struct solution
         .lower_bound_ms = floor(1e3 * solution->bound.value_s),
         .gap_frac = solution->gap_frac,
         .bound = plan_bound_json(question, solution),
+        .forecast = forecast_json(question, &solution->forecast),
     };
     enum dc_status rc = DC_OK;
-    if (plan_out->fleet_digest == NULL || plan_out->bound == NULL)
+    if (plan_out->fleet_digest == NULL || plan_out->bound == NULL || plan_out->forecast == NULL)
         rc = error_set_nomem(err);
     if (rc == DC_OK)
         rc = goal_to_json(question->goal, &plan_out->goal, err);

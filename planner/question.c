@@ -145,6 +145,7 @@ static enum dc_status build(struct question *question, struct dc_error *err) {
     const struct goal *goal = question->goal;
     problem->deadline_s = goal->deadline_ms > 0 ? goal->deadline_ms / 1e3 : INFINITY;
     problem->max_parallel = goal->max_parallel;
+    problem->risk_frac = goal->risk_frac;
     enum dc_status rc = resolve_names(question, err);
     if (rc == DC_OK)
         rc = build_hosts(question, err);

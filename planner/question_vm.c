@@ -124,6 +124,8 @@ static enum dc_status price(struct question *question, size_t index, struct dc_e
         rc = vm_cost_points(vm, prediction, PROBLEM_P50, &to->cost[PROBLEM_P50], err);
     if (rc == DC_OK)
         rc = vm_cost_points(vm, prediction, PROBLEM_P95, &to->cost[PROBLEM_P95], err);
+    if (question->goal->risk_frac > 0)
+        vm_cost_at_risk(&to->cost[PROBLEM_P50], question->goal->risk_frac, &to->cost[PROBLEM_P95]);
     return rc == DC_OK ? judge(question, index, source, err) : rc;
 }
 

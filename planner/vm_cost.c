@@ -10,6 +10,7 @@
 
 #include "base/units.h"
 #include "planner/vm_storage.h"
+#include "solver/cost_spread.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@ enum {
     GRID_POINTS_ABOVE = 3, /* each twice the one before */
 };
 
+static const double p95_frac = 0.95;
 static const double shortest_transfer_s = 1e-3; /* predictions are whole milliseconds */
 
 double vm_cost_cap(const struct fleet_vm *vm) {
@@ -168,4 +170,9 @@ enum dc_status vm_cost_points(const struct fleet_vm *vm, const struct prediction
     }
     make_monotone(cost_out);
     return DC_OK;
+}
+
+void vm_cost_at_risk(const struct problem_cost *median, double risk_frac, struct problem_cost *cost) {
+    const double weight = cost_spread_deviations(1 - risk_frac) / cost_spread_deviations(p95_frac);
+    cost_spread_at(median, cost, weight, cost);
 }

@@ -40,5 +40,9 @@ DC_WARN_UNUSED enum dc_status vm_cost_points(const struct fleet_vm *vm, const st
                                              enum problem_quantile quantile, struct problem_cost *cost_out,
                                              struct dc_error *err);
 
+/* Moves a cost at p95 to the quantile 1 - risk_frac, along the line through it and the median
+ * (solver/cost_spread.h). Both are of one prediction. */
+void vm_cost_at_risk(const struct problem_cost *median, double risk_frac, struct problem_cost *cost);
+
 /* The VM's own cap on the bandwidth of its migration; INFINITY where it has none. */
 double vm_cost_cap(const struct fleet_vm *vm);

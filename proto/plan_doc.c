@@ -25,6 +25,7 @@ void plan_doc_dispose(struct plan *plan) {
     free(plan->fleet_digest);
     json_decref(plan->goal);
     json_decref(plan->bound);
+    json_decref(plan->forecast);
     json_decref(plan->conflicts);
     json_decref(plan->warnings);
     for (size_t i = 0; i < plan->n_steps; i++)

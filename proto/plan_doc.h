@@ -59,7 +59,8 @@ struct plan {
     struct prediction_quantiles makespan_ms;
     double lower_bound_ms;
     double gap_frac;
-    json_t *bound; /* {"kind": ..., ...}; owned */
+    json_t *bound;    /* {"kind": ..., ...}; owned */
+    json_t *forecast; /* {"n_runs", "makespan_ms", ...}; owned, empty without a plan */
     double bytes;
     double downtime_total_ms;
     double downtime_worst_ms;

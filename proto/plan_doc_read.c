@@ -190,6 +190,7 @@ static void read_plan(struct doc_reader *reader, struct plan *plan) {
     read_quantiles(reader, &root, "makespan_ms", &plan->makespan_ms);
     read_fields(reader, &root, &plan_fields_bound, plan);
     plan->bound = keep(reader, doc_reader_object(reader, &root, "bound"), json_object());
+    plan->forecast = keep(reader, doc_reader_object(reader, &root, "forecast"), json_object());
     read_fields(reader, &root, &plan_fields_totals, plan);
     read_steps(reader, &root, plan);
     plan->hosts_off = doc_reader_strings(reader, &root, "hosts_off", &plan->n_hosts_off);

@@ -89,7 +89,8 @@ static bool write_head(const struct plan *plan, json_t *root) {
            set(root, "format_version", json_string(PLAN_FIELDS_VERSION)) && set_fields(root, &plan_fields_head, plan) &&
            set(root, "seed", seed_json(plan->seed)) && set(root, "goal", kept(plan->goal, json_object())) &&
            set_quantiles(root, "makespan_ms", &plan->makespan_ms) && set_fields(root, &plan_fields_bound, plan) &&
-           set(root, "bound", kept(plan->bound, json_object())) && set_fields(root, &plan_fields_totals, plan);
+           set(root, "bound", kept(plan->bound, json_object())) &&
+           set(root, "forecast", kept(plan->forecast, json_object())) && set_fields(root, &plan_fields_totals, plan);
 }
 
 static bool write_tail(const struct plan *plan, json_t *root) {

@@ -19,7 +19,8 @@
 
 enum { PROBLEM_ANY = -1 };
 
-/* Which figures a schedule is made of. */
+/* Which figures a schedule is made of. P95 is what is planned with: another
+ * quantile where the problem's risk_frac says so. */
 enum problem_quantile { PROBLEM_P50, PROBLEM_P95, PROBLEM_N_QUANTILES };
 
 struct problem_host {
@@ -103,6 +104,7 @@ struct problem {
      * VMs that stay are not read. */
     unsigned char *allowed;
     double deadline_s;     /* INFINITY: none */
+    double risk_frac;      /* how likely a migration exceeds its cost at PROBLEM_P95; 0: 0.05 */
     unsigned max_parallel; /* migrations in flight in the whole plan; 0 = not limited */
     /* Routes, filled by problem_freeze(): see problem_path(). */
     size_t *route_row;   /* per host: first entry of its row in route_begin, or SIZE_MAX */

@@ -54,6 +54,7 @@ static void drop_steps(struct solution *solution) {
     solution->steps = NULL;
     solution->n_steps = 0;
     solution->gap_frac = 0;
+    solution->forecast = (struct solution_forecast){0};
     for (int quantile = 0; quantile < PROBLEM_N_QUANTILES; quantile++)
         solution->makespan_s[quantile] = 0;
 }
@@ -129,6 +130,7 @@ enum dc_status report_verified(const struct problem *problem, const struct probl
         return DC_OK;
     if (rc != DC_EINTERNAL)
         return error_set(err, rc, "%s", error_text(&first));
+    solution->forecast = (struct solution_forecast){0}; /* was another schedule's */
     const bool is_partial = solution->status == SOLUTION_PARTIAL;
     rc = run_in_sequence(view, to, order, solution, err);
     if (rc == DC_OK)

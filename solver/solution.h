@@ -87,10 +87,19 @@ struct solution_conflict {
     double best; /* what would be enough, where known, else 0 */
 };
 
+/* What repeated runs with drawn durations say of the plan (solver/robust.h); no runs: nothing. */
+struct solution_forecast {
+    size_t n_runs;
+    bool decoded; /* each run decoded anew; else the plan's makespan scaled by its load */
+    double makespan_s[PROBLEM_N_QUANTILES];
+    double deadline_met_frac; /* share of runs within the deadline */
+};
+
 struct solution {
     enum solution_status status;
     double makespan_s[PROBLEM_N_QUANTILES];
     struct solution_bound bound;
+    struct solution_forecast forecast;
     struct solution_prices prices;
     size_t n_bound_vms; /* what the bound is about */
     size_t *bound_vms;

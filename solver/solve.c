@@ -10,6 +10,7 @@
 #include "solver/place.h"
 #include "solver/precheck.h"
 #include "solver/report.h"
+#include "solver/robust.h"
 #include "solver/search.h"
 #include "solver/settle.h"
 #include "solver/step_model.h"
@@ -21,6 +22,8 @@
 static const double milp_gap_frac = 0.001;
 static const double milp_time_s = 2;         /* a cut-off for each use; node limits come first */
 static const double worth_model_frac = 0.01; /* gaps above this are worth the step model */
+static const double overtime_frac = 0.05;    /* of the time limit, for what a plan is not complete without */
+static const double cancelled_forecast_s = 0.2;
 enum { MODEL_DECODES = 300 };
 
 struct solver {
@@ -265,6 +268,20 @@ static bool has_left_out(const struct solver *solver) {
     return false;
 }
 
+/* Quick even where a limit has cut the search off: a plan says what becomes of it. */
+static enum dc_status forecast(struct solver *solver, struct dc_error *err) {
+    struct solution *solution = solver->solution;
+    const double limit_s = solver->options->time_limit_s;
+    const double now_s = search_clock_s();
+    struct robust_options options = {.seed = solver->options->seed, .end_s = INFINITY};
+    if (limit_s > 0)
+        options.end_s = fmax(solver->end_s, now_s) + overtime_frac * limit_s;
+    if (solution->cancelled)
+        options.end_s = now_s + cancelled_forecast_s;
+    return robust_forecast(&solver->view, solver->to, &solver->order, solution->makespan_s[PROBLEM_P95], &options,
+                           &solution->forecast, err);
+}
+
 static enum dc_status find_answer(struct solver *solver, struct dc_error *err) {
     enum dc_status rc = precheck(solver->problem, PROBLEM_P95, solver->skip, solver->solution, err);
     if (rc == DC_OK)
@@ -281,6 +298,8 @@ static enum dc_status find_answer(struct solver *solver, struct dc_error *err) {
         return rc;
     solver->solution->gap_frac = gap_frac(solver->solution);
     rc = report_p50(&solver->view, solver->to, &solver->order, solver->solution, err);
+    if (rc == DC_OK)
+        rc = forecast(solver, err);
     if (rc == DC_OK)
         rc = report_status(solver->problem, has_left_out(solver), solver->solution, err);
     if (rc == DC_OK)
