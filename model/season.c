@@ -14,7 +14,7 @@ enum {
     MIN_BURSTS = 2, /* of an hour's group; fewer have no spread at all */
 };
 
-static const int64_t HOUR_MS = 3600 * 1000;
+static const int64_t HOUR_MS = INT64_C(3600) * 1000;
 static const double TWO_WEEKS_S = 14.0 * 86400;
 static const double COMPARED_WINDOW_S = 8;     /* as long as a round of a busy guest; half the usual curve lies below */
 static const double CHANCE_OF_AN_ERROR = 0.01; /* of calling a history cyclic that is not */
@@ -175,8 +175,8 @@ static void take_group(struct history *history, enum dirty_basis basis, int64_t 
     const size_t wanted = hour_within(hour, periods[basis]);
     history->basis = basis;
     history->group.n_bursts = 0;
-    for (size_t i = 0; i < history->profile->n_bursts; i++) {
-        const struct dirty_burst *burst = &history->profile->bursts[i];
+    const struct dirty_burst *burst = history->profile->bursts;
+    for (size_t i = 0; i < history->profile->n_bursts; i++, burst++) {
         if (has_time(burst) &&
             hour_within(hour_number(burst->at_unix_ms, history->utc_offset_s), periods[basis]) == wanted)
             history->group.bursts[history->group.n_bursts++] = *burst;
