@@ -165,7 +165,10 @@ static enum dc_status history_init(struct history *history, const struct dirty_p
         return error_set(err, DC_ENOTFOUND, "no burst of the history says when it was taken");
     history->group = (struct dirty_profile){.kind = DIRTY_PROFILE_CURVE, .zero_pages = profile->zero_pages};
     history->group.bursts = calloc(profile->n_bursts, sizeof(history->group.bursts[0]));
-    return history->group.bursts != NULL ? DC_OK : error_set_nomem(err);
+    if (history->group.bursts != NULL)
+        return DC_OK;
+    (void)error_set_nomem(err);
+    return DC_ENOMEM;
 }
 
 /* The bursts of `basis` for the local hour `hour` become the group. */
