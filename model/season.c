@@ -158,17 +158,16 @@ static void history_dispose(struct history *history) {
 static enum dc_status history_init(struct history *history, const struct dirty_profile *profile, int utc_offset_s,
                                    struct dc_error *err) {
     *history = (struct history){.profile = profile, .utc_offset_s = utc_offset_s};
-    const enum dc_status rc = season_find_cycle(profile, utc_offset_s, &history->cycle, err);
-    if (rc != DC_OK)
-        return rc;
-    if (history->cycle.n_days == 0)
-        return error_set(err, DC_ENOTFOUND, "no burst of the history says when it was taken");
     history->group = (struct dirty_profile){.kind = DIRTY_PROFILE_CURVE, .zero_pages = profile->zero_pages};
-    history->group.bursts = calloc(profile->n_bursts, sizeof(history->group.bursts[0]));
-    if (history->group.bursts != NULL)
-        return DC_OK;
-    (void)error_set_nomem(err);
-    return DC_ENOMEM;
+    history->group.bursts = calloc(profile->n_bursts + 1, sizeof(history->group.bursts[0]));
+    if (history->group.bursts == NULL) {
+        (void)error_set_nomem(err);
+        return DC_ENOMEM;
+    }
+    const enum dc_status rc = season_find_cycle(profile, utc_offset_s, &history->cycle, err);
+    if (rc == DC_OK && history->cycle.n_days == 0)
+        return error_set(err, DC_ENOTFOUND, "no burst of the history says when it was taken");
+    return rc;
 }
 
 /* The bursts of `basis` for the local hour `hour` become the group. */
