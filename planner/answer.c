@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "planner/answer.h"
 
+#include "planner/choose.h"
 #include "planner/plan_build.h"
 #include "planner/question.h"
 #include "proto/digest.h"
@@ -41,8 +42,8 @@ static enum dc_status solve_question(const struct question *question, const stru
     return solve(&question->problem, &own, solution_out, err);
 }
 
-enum dc_status answer(const struct fleet *fleet, const struct goal *goal, const struct solve_options *options,
-                      struct plan *plan_out, struct dc_error *err) {
+enum dc_status answer_plain(const struct fleet *fleet, const struct goal *goal, const struct solve_options *options,
+                            struct plan *plan_out, struct dc_error *err) {
     *plan_out = (struct plan){0};
     struct question question;
     struct solution solution = {0};
@@ -59,4 +60,22 @@ enum dc_status answer(const struct fleet *fleet, const struct goal *goal, const 
     solution_dispose(&solution);
     question_dispose(&question);
     return rc;
+}
+
+/* The choice's plan with its id. */
+static enum dc_status answer_choice(const struct fleet *fleet, const struct goal *goal,
+                                    const struct solve_options *options, struct plan *plan_out, struct dc_error *err) {
+    enum dc_status rc = choose(fleet, goal, options, plan_out, err);
+    if (rc == DC_OK)
+        rc = set_id(plan_out, err);
+    if (rc != DC_OK)
+        plan_doc_dispose(plan_out);
+    return rc;
+}
+
+enum dc_status answer(const struct fleet *fleet, const struct goal *goal, const struct solve_options *options,
+                      struct plan *plan_out, struct dc_error *err) {
+    if (goal_is_choice(goal))
+        return answer_choice(fleet, goal, options, plan_out, err);
+    return answer_plain(fleet, goal, options, plan_out, err);
 }

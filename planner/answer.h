@@ -17,3 +17,8 @@
  * cancelling); seed and time limit are the goal's. */
 DC_WARN_UNUSED enum dc_status answer(const struct fleet *fleet, const struct goal *goal,
                                      const struct solve_options *options, struct plan *plan_out, struct dc_error *err);
+
+/* The same for goals that name what moves; planner/choose.h asks them for the others. */
+DC_WARN_UNUSED enum dc_status answer_plain(const struct fleet *fleet, const struct goal *goal,
+                                           const struct solve_options *options, struct plan *plan_out,
+                                           struct dc_error *err);

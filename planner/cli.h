@@ -11,6 +11,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "planner/goal_choice.h"
 #include "planner/writer.h"
 #include "proto/fleet_doc.h"
 
@@ -45,7 +46,8 @@ enum cli_group {
     CLI_PREDICT = 1 << 5, /* --bandwidth, --from-prediction, --max-downtime and struct cli_predict's */
     CLI_DIR = 1 << 6,
     CLI_AGENT = 1 << 7,
-    CLI_SINCE = 1 << 8, /* --since */
+    CLI_SINCE = 1 << 8,       /* --since */
+    CLI_CONSOLIDATE = 1 << 9, /* --power-off, --energy, --max-time, --payback */
 };
 
 struct cli_names {
@@ -79,6 +81,7 @@ struct cli {
     bool has_seed;
     uint64_t seed;
     struct cli_names exclude;
+    struct goal_choice choice;
     size_t n_bandwidths, bandwidths_capacity;
     double *bandwidths_bytes_per_s;
     bool from_prediction;

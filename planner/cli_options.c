@@ -33,6 +33,10 @@ enum option_key {
     KEY_TIME_LIMIT,
     KEY_SEED,
     KEY_RISK,
+    KEY_POWER_OFF,
+    KEY_ENERGY,
+    KEY_MAX_TIME,
+    KEY_PAYBACK,
     KEY_MOVES,
     KEY_BANDWIDTH,
     KEY_FROM_PREDICTION,
@@ -64,6 +68,11 @@ static const struct {
     {CLI_LIMITS, {"seed", KEY_SEED, "N", 0, "Seed of the search (default 1): same input, same seed, same plan", 2}},
     {CLI_LIMITS,
      {"risk", KEY_RISK, "PERCENT", 0, "Plan for what a migration exceeds this rarely (default 5%: its p95)", 2}},
+    {CLI_CONSOLIDATE, {"power-off", KEY_POWER_OFF, "N", 0, "Switch N hosts off, with the fewest bytes moved", 2}},
+    {CLI_CONSOLIDATE, {"energy", KEY_ENERGY, NULL, 0, "Save the most energy, rather than have the fewest hosts on", 2}},
+    {CLI_CONSOLIDATE, {"max-time", KEY_MAX_TIME, "TIME", 0, "Migrations and shutdowns are done within TIME", 2}},
+    {CLI_CONSOLIDATE,
+     {"payback", KEY_PAYBACK, "TIME", 0, "With --energy: what pays within TIME is done (default 24h)", 2}},
     {CLI_PREDICT, {"bandwidth", KEY_BANDWIDTH, "RATE", 0, "Predict at RATE, such as 1Gbit/s (repeatable)", 2}},
     {CLI_PREDICT,
      {"from-prediction", KEY_FROM_PREDICTION, NULL, 0, "Use what the agent published even where there is a profile",
@@ -242,6 +251,33 @@ static double parse_risk(const char *text, struct argp_state *state) {
     return percent / 100;
 }
 
+static error_t parse_choice(int key, const char *text, struct argp_state *state, struct goal_choice *choice) {
+    switch (key) {
+    case KEY_POWER_OFF:
+        choice->power_off = (unsigned)parse_integer("--power-off", text, 1, 1000000, state);
+        return 0;
+    case KEY_ENERGY:
+        choice->energy = true;
+        return 0;
+    case KEY_MAX_TIME:
+        choice->max_time_ms = parse_duration("--max-time", text, state);
+        return 0;
+    case KEY_PAYBACK:
+        choice->payback_ms = parse_duration("--payback", text, state);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* Options of the choices that make sense only together, or not together. */
+static void check_choice(const struct goal_choice *choice, struct argp_state *state) {
+    if (choice->energy && choice->power_off > 0)
+        usage_error(state, "--energy and --power-off: only one of them can be the goal");
+    if (choice->payback_ms > 0 && !choice->energy)
+        usage_error(state, "--payback: only with --energy");
+}
+
 static error_t parse_limit(int key, char *text, struct argp_state *state, struct cli *cli) {
     switch (key) {
     case KEY_DEADLINE:
@@ -320,9 +356,12 @@ static error_t parse_one(int key, char *text, struct argp_state *state) {
                         parsing->verb->arguments[0] != '\0' ? parsing->verb->arguments : "no arguments");
         if ((parsing->verb->groups & CLI_PREDICT) != 0)
             check_predict(cli, state);
+        check_choice(&cli->choice, state);
         return 0;
     default: {
-        const error_t r = parse_limit(key, text, state, cli);
+        error_t r = parse_limit(key, text, state, cli);
+        if (r == ARGP_ERR_UNKNOWN)
+            r = parse_choice(key, text, state, &cli->choice);
         return r == ARGP_ERR_UNKNOWN ? parse_predict(key, text, state, &cli->predict) : r;
     }
     }

@@ -9,6 +9,7 @@ enum { PLAN_GROUPS = CLI_FLEET | CLI_FORMAT | CLI_OUT | CLI_LIMITS, READ_GROUPS 
 const struct cli_verb cli_verbs[] = {
     {"evacuate", "HOST...", "Plan how to empty hosts", PLAN_GROUPS, 1, SIZE_MAX, cmd_evacuate},
     {"schedule", "--moves FILE", "Plan moves with chosen destinations", PLAN_GROUPS | CLI_MOVES, 0, 0, cmd_schedule},
+    {"consolidate", "", "Plan how to have fewer hosts on", PLAN_GROUPS | CLI_CONSOLIDATE, 0, 0, cmd_consolidate},
     {"predict", "[VM]", "Say what one migration costs, per bandwidth", READ_GROUPS | CLI_PREDICT, 0, 1, cmd_predict},
     {"accuracy", "[VM]", "Compare what was predicted with what was observed", READ_GROUPS | CLI_SINCE, 0, 1,
      cmd_accuracy},

@@ -10,10 +10,17 @@
 
 enum { DEFAULT_SEED = 1, DEFAULT_TIME_LIMIT_MS = 10000 };
 
-static const char *const verbs[] = {[GOAL_EVACUATE] = "evacuate", [GOAL_SCHEDULE] = "schedule"};
+static const char *const verbs[] = {
+    [GOAL_EVACUATE] = "evacuate",   [GOAL_SCHEDULE] = "schedule", [GOAL_CONSOLIDATE] = "consolidate",
+    [GOAL_REBALANCE] = "rebalance", [GOAL_ROLLING] = "rolling",
+};
 
 void goal_init(struct goal *goal_out) {
     *goal_out = (struct goal){.kind = GOAL_EVACUATE, .seed = DEFAULT_SEED, .time_limit_ms = DEFAULT_TIME_LIMIT_MS};
+}
+
+bool goal_is_choice(const struct goal *goal) {
+    return goal->kind != GOAL_EVACUATE && goal->kind != GOAL_SCHEDULE;
 }
 
 static void dispose_names(char ***names, size_t *n_names) {
@@ -27,6 +34,7 @@ static void dispose_names(char ***names, size_t *n_names) {
 void goal_dispose(struct goal *goal) {
     dispose_names(&goal->hosts, &goal->n_hosts);
     dispose_names(&goal->exclude, &goal->n_exclude);
+    dispose_names(&goal->boot, &goal->n_boot);
     moves_doc_dispose(&goal->moves);
     goal_init(goal);
 }
@@ -65,10 +73,13 @@ static json_t *integer(double value) {
 
 static bool put_all(const struct goal *goal, json_t *object) {
     bool ok = put(object, "verb", json_string(verbs[goal->kind]));
-    if (goal->kind == GOAL_EVACUATE)
+    if (goal->kind == GOAL_EVACUATE || goal->n_hosts > 0)
         ok = ok && put(object, "hosts", names_to_json(goal->hosts, goal->n_hosts));
-    else
+    if (goal->kind == GOAL_SCHEDULE)
         ok = ok && put(object, "moves", moves_to_json(&goal->moves));
+    ok = ok && goal_choice_to_json(goal->kind, &goal->choice, object);
+    if (goal->n_boot > 0)
+        ok = ok && put(object, "boot", names_to_json(goal->boot, goal->n_boot));
     if (goal->n_exclude > 0)
         ok = ok && put(object, "exclude", names_to_json(goal->exclude, goal->n_exclude));
     if (goal->deadline_ms > 0)
@@ -183,8 +194,23 @@ static enum dc_status read_kind(const json_t *json, enum goal_kind *kind_out, st
             return DC_OK;
         }
     }
-    return error_set(err, DC_EINVAL, "verb: expected \"evacuate\" or \"schedule\"%s%s", verb != NULL ? ", got " : "",
-                     verb != NULL ? verb : "");
+    return error_set(err, DC_EINVAL, "verb: expected evacuate, schedule, consolidate, rebalance or rolling%s%s",
+                     verb != NULL ? ", got " : "", verb != NULL ? verb : "");
+}
+
+/* What the verb is about: hosts, moves, and what the choices ask for. */
+static enum dc_status read_subject(const json_t *json, struct goal *goal, struct dc_error *err) {
+    const bool rolls = goal->kind == GOAL_ROLLING;
+    enum dc_status rc = goal_choice_from_json(goal->kind, json, &goal->choice, err);
+    if (rc == DC_OK && (goal->kind == GOAL_EVACUATE || rolls))
+        rc = read_names(json, "hosts", !rolls, &goal->hosts, &goal->n_hosts, err);
+    if (rc == DC_OK && rolls && (goal->n_hosts > 0) == goal->choice.all)
+        rc = error_set(err, DC_EINVAL, "hosts: expected a list of names, or else \"all\": true");
+    if (rc == DC_OK && goal->kind == GOAL_SCHEDULE)
+        rc = read_moves(json, &goal->moves, err);
+    if (rc == DC_OK)
+        rc = read_names(json, "boot", false, &goal->boot, &goal->n_boot, err);
+    return rc;
 }
 
 enum dc_status goal_from_json(const json_t *json, struct goal *goal_out, struct dc_error *err) {
@@ -192,10 +218,8 @@ enum dc_status goal_from_json(const json_t *json, struct goal *goal_out, struct 
     if (!json_is_object(json))
         return error_set(err, DC_EINVAL, "goal: expected an object");
     enum dc_status rc = read_kind(json, &goal_out->kind, err);
-    if (rc == DC_OK && goal_out->kind == GOAL_EVACUATE)
-        rc = read_names(json, "hosts", true, &goal_out->hosts, &goal_out->n_hosts, err);
-    else if (rc == DC_OK)
-        rc = read_moves(json, &goal_out->moves, err);
+    if (rc == DC_OK)
+        rc = read_subject(json, goal_out, err);
     if (rc == DC_OK)
         rc = read_names(json, "exclude", false, &goal_out->exclude, &goal_out->n_exclude, err);
     if (rc == DC_OK)

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "planner/goal_choice.h"
 #include "proto/moves_doc.h"
 
 #include <jansson.h>
@@ -15,14 +16,15 @@
 #define GOAL_LEAST_RISK_FRAC 0.001
 #define GOAL_MOST_RISK_FRAC 0.45 /* close to the median; at it, the spread could not be told */
 
-enum goal_kind { GOAL_EVACUATE, GOAL_SCHEDULE };
-
 struct goal {
     enum goal_kind kind;
-    size_t n_hosts; /* evacuate: the hosts to empty */
+    size_t n_hosts; /* evacuate: the hosts to empty; rolling: those to maintain */
     char **hosts;
     struct moves moves; /* schedule */
-    size_t n_exclude;   /* VMs (uuid or name) that stay, or hosts that receive nothing */
+    size_t n_boot;      /* hosts that are off and are booted before the first migration: they may receive */
+    char **boot;
+    struct goal_choice choice; /* consolidate, rebalance, rolling */
+    size_t n_exclude;          /* VMs (uuid or name) that stay, or hosts that receive nothing */
     char **exclude;
     double deadline_ms;     /* 0: none */
     double max_downtime_ms; /* 0: each VM's own budget only */
@@ -34,6 +36,9 @@ struct goal {
 
 void goal_init(struct goal *goal_out); /* defaults: seed 1, time limit 10 s */
 void goal_dispose(struct goal *goal);
+
+/* Does the goal leave open which VMs move? (planner/choose.h answers it.) */
+bool goal_is_choice(const struct goal *goal);
 
 /* {"verb": "evacuate", "hosts": [...], "deadline_ms": ..., ...}; keys in fixed
  * order, only those that say something. A new reference. */

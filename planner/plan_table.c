@@ -3,6 +3,7 @@
 #include "planner/plan_table.h"
 
 #include "base/units.h"
+#include "planner/plan_table_choice.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -74,15 +75,16 @@ static enum dc_status write_step(const struct plan_step *step, const struct flee
     char *route = NULL;
     char *path = join(step->path, step->n_path);
     char *after = join_ids(step->after, step->n_after);
+    const bool is_host = step->action == PLAN_BOOT || step->action == PLAN_SHUTDOWN;
     enum dc_status rc = DC_OK;
-    if (path == NULL || after == NULL || asprintf(&route, "%s -> %s", step->from, step->to) < 0) {
+    if (path == NULL || after == NULL || asprintf(&route, is_host ? "%s%s" : "%s -> %s", step->from, step->to) < 0) {
         route = NULL;
         rc = error_set_nomem(err);
         goto out;
     }
     const bool sends = step->action == PLAN_MIGRATE;
     values[COLUMN_ID] = writer_number(step->id);
-    values[COLUMN_VM] = writer_text(step->vm_name);
+    values[COLUMN_VM] = is_host ? WRITER_UNKNOWN : writer_text(step->vm_name);
     values[COLUMN_ACTION] =
         sends && !step->hop ? WRITER_UNKNOWN : writer_text(sends ? "hop" : plan_doc_action_text(step->action));
     values[COLUMN_MEMORY] = memory_of(fleet, step);
@@ -126,6 +128,8 @@ static bool name_bound(const json_t *bound, char *text, size_t text_bytes) {
         (void)snprintf(text, text_bytes, "%s %s%s", strcmp(kind, "vm") == 0 ? "VM" : kind, name, direction);
     else if (strcmp(kind, "max_parallel") == 0)
         (void)snprintf(text, text_bytes, "the migrations allowed at once (--max-parallel)");
+    else if (strcmp(kind, "stages") == 0)
+        (void)snprintf(text, text_bytes, "the bounds of the stages, one after the other");
     else if (strcmp(kind, "placement") == 0)
         (void)snprintf(text, text_bytes, "all receiving links together");
     else if (strcmp(kind, "step_model") == 0)
@@ -188,7 +192,11 @@ static enum dc_status write_totals(const struct plan *plan, struct writer *write
     char p50[UNITS_TEXT_BYTES], p95[UNITS_TEXT_BYTES], bytes[UNITS_TEXT_BYTES], worst[UNITS_TEXT_BYTES],
         total[UNITS_TEXT_BYTES];
     const char *worst_name = "";
+    size_t n_migrations = 0;
     for (size_t i = 0; i < plan->n_steps; i++) {
+        if (plan->steps[i].action == PLAN_BOOT || plan->steps[i].action == PLAN_SHUTDOWN)
+            continue;
+        n_migrations++;
         if (plan->steps[i].downtime_ms.p95 >= plan->downtime_worst_ms)
             worst_name = plan->steps[i].vm_name;
     }
@@ -201,11 +209,11 @@ static enum dc_status write_totals(const struct plan *plan, struct writer *write
         rc = write_forecast(plan, writer, err);
     if (rc == DC_OK)
         rc = write_bound(plan, writer, err);
-    if (rc == DC_OK)
+    if (rc == DC_OK && n_migrations > 0)
         rc = writer_line(writer, err, "sent         %s in %zu migration%s",
-                         units_format_bytes(plan->bytes, bytes, sizeof(bytes)), plan->n_steps,
-                         plan->n_steps == 1 ? "" : "s");
-    if (rc == DC_OK)
+                         units_format_bytes(plan->bytes, bytes, sizeof(bytes)), n_migrations,
+                         n_migrations == 1 ? "" : "s");
+    if (rc == DC_OK && n_migrations > 0)
         rc = writer_line(writer, err, "downtime     %s at worst (%s), %s in all (p95)",
                          units_format_duration(plan->downtime_worst_ms, worst, sizeof(worst)), worst_name,
                          units_format_duration(plan->downtime_total_ms, total, sizeof(total)));
@@ -264,5 +272,7 @@ enum dc_status plan_table_write(const struct plan *plan, const struct fleet *fle
                          plan->n_steps == 0 && plan->status <= PLAN_FEASIBLE ? ": nothing has to move" : "");
     if (rc == DC_OK && plan->n_steps > 0)
         rc = write_totals(plan, writer, err);
+    if (rc == DC_OK)
+        rc = plan_table_choice(plan, writer, err);
     return rc == DC_OK ? write_remarks(plan, writer, err) : rc;
 }

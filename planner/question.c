@@ -32,6 +32,7 @@ void question_dispose(struct question *question) {
     free(question->predictions);
     free(question->emptied);
     free(question->closed);
+    free(question->booted);
     free(question->kept);
     problem_dispose(&question->problem);
     json_decref(question->warnings);
@@ -51,13 +52,31 @@ static enum dc_status allocate(struct question *question, struct dc_error *err) 
     question->predictions = calloc(fleet->n_vms + 1, sizeof(*question->predictions));
     question->emptied = calloc(fleet->n_hosts + 1, sizeof(*question->emptied));
     question->closed = calloc(fleet->n_hosts + 1, sizeof(*question->closed));
+    question->booted = calloc(fleet->n_hosts + 1, sizeof(*question->booted));
     question->kept = calloc(fleet->n_vms + 1, sizeof(*question->kept));
     question->warnings = json_array();
     question->conflicts = json_array();
     if (problem->hosts == NULL || problem->vms == NULL || problem->rules == NULL || problem->allowed == NULL ||
         question->predictions == NULL || question->emptied == NULL || question->closed == NULL ||
-        question->kept == NULL || question->warnings == NULL || question->conflicts == NULL)
+        question->booted == NULL || question->kept == NULL || question->warnings == NULL || question->conflicts == NULL)
         return error_set_nomem(err);
+    return DC_OK;
+}
+
+/* Only what is off can be booted; a choice may boot whatever is off. */
+static enum dc_status resolve_boots(struct question *question, struct dc_error *err) {
+    const struct fleet *fleet = question->fleet;
+    const struct goal *goal = question->goal;
+    for (size_t i = 0; i < goal->n_boot; i++) {
+        const long host = fleet_doc_find_host(fleet, goal->boot[i]);
+        if (host == FLEET_NO_INDEX)
+            return error_set(err, DC_ENOTFOUND, "boot: no host is called %s", goal->boot[i]);
+        if (fleet->hosts[host].state != FLEET_HOST_OFF)
+            return error_set(err, DC_EINVAL, "boot: host %s is not off", goal->boot[i]);
+        question->booted[host] = true;
+    }
+    for (size_t host = 0; goal_is_choice(goal) && host < fleet->n_hosts; host++)
+        question->booted[host] = fleet->hosts[host].state == FLEET_HOST_OFF;
     return DC_OK;
 }
 
@@ -69,7 +88,7 @@ static enum dc_status resolve_names(struct question *question, struct dc_error *
         const long host = fleet_doc_find_host(fleet, goal->hosts[i]);
         if (host == FLEET_NO_INDEX)
             return error_set(err, DC_ENOTFOUND, "no host is called %s", goal->hosts[i]);
-        question->emptied[host] = true;
+        question->emptied[host] = goal->kind == GOAL_EVACUATE;
     }
     for (size_t i = 0; i < goal->n_exclude; i++) {
         const long host = fleet_doc_find_host(fleet, goal->exclude[i]);
@@ -96,7 +115,8 @@ static enum dc_status build_hosts(struct question *question, struct dc_error *er
             .memory_bytes = fmax(0, host->memory_bytes - host->reserved_memory_bytes),
             .cpu_cores = host->cpus,
             .max_migrations = host->max_migrations,
-            .receives = host->state == FLEET_HOST_ON && !question->emptied[i] && !question->closed[i] && !too_old(host),
+            .receives = (host->state == FLEET_HOST_ON || question->booted[i]) && !question->emptied[i] &&
+                        !question->closed[i] && !too_old(host),
         };
         if (question->emptied[i] && too_old(host))
             return error_set(err, DC_ESTALE, "the data of host %s is %s: what runs on it is not known", host->name,
@@ -111,12 +131,18 @@ static enum dc_status build_hosts(struct question *question, struct dc_error *er
     return DC_OK;
 }
 
+/* Where a choice is open: all VMs whose host is on and known well enough. */
+static bool may_choose(const struct question *question, const struct fleet_host *host) {
+    return goal_is_choice(question->goal) && host->state == FLEET_HOST_ON && !too_old(host);
+}
+
 /* Marks what moves: all VMs of the hosts to empty, or those of the list. */
 static enum dc_status mark_moves(struct question *question, struct dc_error *err) {
     const struct fleet *fleet = question->fleet;
     const struct moves *moves = &question->goal->moves;
     for (size_t i = 0; i < fleet->n_vms; i++) {
-        question->problem.vms[i].moves = question->emptied[fleet->vms[i].host];
+        const size_t home = fleet->vms[i].host;
+        question->problem.vms[i].moves = question->emptied[home] || may_choose(question, &fleet->hosts[home]);
         question->problem.vms[i].to = PROBLEM_ANY;
     }
     for (size_t i = 0; i < moves->n_moves; i++) {
@@ -147,6 +173,8 @@ static enum dc_status build(struct question *question, struct dc_error *err) {
     problem->max_parallel = goal->max_parallel;
     problem->risk_frac = goal->risk_frac;
     enum dc_status rc = resolve_names(question, err);
+    if (rc == DC_OK)
+        rc = resolve_boots(question, err);
     if (rc == DC_OK)
         rc = build_hosts(question, err);
     if (rc == DC_OK)

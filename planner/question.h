@@ -25,14 +25,16 @@ struct question {
     struct prediction *predictions; /* [n_vms]; no points for VMs that stay or are shut off */
     bool *emptied;                  /* [n_hosts] */
     bool *closed;                   /* [n_hosts]: excluded by the goal */
+    bool *booted;                   /* [n_hosts]: off, and booted before the first migration */
     bool *kept;                     /* [n_vms]: excluded by the goal */
     json_t *warnings;               /* array of strings */
     json_t *conflicts;              /* array as in the plan document */
 };
 
-/* Makes the problem. DC_ENOTFOUND for names the fleet does not have, DC_ESTALE where the
- * data of a host that VMs leave is too old. `fleet` and `goal` must outlive the
- * question. On failure `*question_out` is empty. */
+/* Makes the problem. Of a goal that leaves open which VMs move it is the problem of that choice: `moves` says which VMs
+ * may, hosts that are off receive too, and migrations have no costs. DC_ENOTFOUND for names the fleet does not have,
+ * DC_ESTALE where the data of a host that VMs leave is too old. `fleet` and `goal` must outlive the question. On
+ * failure `*question_out` is empty. */
 DC_WARN_UNUSED enum dc_status question_init(const struct fleet *fleet, const struct goal *goal,
                                             struct question *question_out, struct dc_error *err);
 void question_dispose(struct question *question);

@@ -152,7 +152,7 @@ static enum dc_status build_moving(struct question *question, size_t index, stru
             "VM %s has a local disk (%s), and the toolstack of its policy %s does not move disks: it cannot be "
             "migrated live",
             vm->name, obstacle->name, vm->policy.policy->name);
-    const enum dc_status rc = price(question, index, err);
+    const enum dc_status rc = goal_is_choice(question->goal) ? DC_OK : price(question, index, err);
     if (rc != DC_OK || !to->moves)
         return rc;
     unsigned char *allowed = &question->problem.allowed[index * question->problem.n_hosts];

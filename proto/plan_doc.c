@@ -26,6 +26,9 @@ void plan_doc_dispose(struct plan *plan) {
     json_decref(plan->goal);
     json_decref(plan->bound);
     json_decref(plan->forecast);
+    json_decref(plan->energy);
+    json_decref(plan->choice);
+    json_decref(plan->stages);
     json_decref(plan->conflicts);
     json_decref(plan->warnings);
     for (size_t i = 0; i < plan->n_steps; i++)

@@ -194,6 +194,9 @@ static void read_plan(struct doc_reader *reader, struct plan *plan) {
     read_fields(reader, &root, &plan_fields_totals, plan);
     read_steps(reader, &root, plan);
     plan->hosts_off = doc_reader_strings(reader, &root, "hosts_off", &plan->n_hosts_off);
+    plan->energy = json_incref(doc_reader_object(reader, &root, "energy"));
+    plan->choice = json_incref(doc_reader_object(reader, &root, "choice"));
+    plan->stages = json_incref(doc_reader_array(reader, &root, "stages"));
     plan->conflicts = keep(reader, doc_reader_array(reader, &root, "conflicts"), json_array());
     plan->warnings = keep(reader, doc_reader_array(reader, &root, "warnings"), json_array());
 }

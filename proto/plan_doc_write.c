@@ -93,9 +93,15 @@ static bool write_head(const struct plan *plan, json_t *root) {
            set(root, "forecast", kept(plan->forecast, json_object())) && set_fields(root, &plan_fields_totals, plan);
 }
 
+/* Left out where there is none. */
+static bool set_if(json_t *json, const char *key, json_t *value) {
+    return value == NULL || set(json, key, json_incref(value));
+}
+
 static bool write_tail(const struct plan *plan, json_t *root) {
     return set(root, "hosts_off", doc_field_strings_json(plan->hosts_off, plan->n_hosts_off)) &&
-           set(root, "conflicts", kept(plan->conflicts, json_array())) &&
+           set_if(root, "energy", plan->energy) && set_if(root, "choice", plan->choice) &&
+           set_if(root, "stages", plan->stages) && set(root, "conflicts", kept(plan->conflicts, json_array())) &&
            set(root, "warnings", kept(plan->warnings, json_array()));
 }
 

@@ -1,0 +1,54 @@
+/* Lines for people from the plan document's "choice", "hosts_off" and "energy". */
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "planner/plan_table_choice.h"
+
+#include "base/units.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static double number_at(const json_t *object, const char *key) {
+    return json_number_value(json_object_get(object, key));
+}
+
+static enum dc_status write_hosts_off(const struct plan *plan, struct writer *writer, struct dc_error *err) {
+    size_t n_bytes = 1;
+    for (size_t i = 0; i < plan->n_hosts_off; i++)
+        n_bytes += strlen(plan->hosts_off[i]) + 1;
+    char *names = calloc(n_bytes, 1);
+    size_t used = 0;
+    if (names == NULL)
+        return error_set_nomem(err);
+    for (size_t i = 0; i < plan->n_hosts_off; i++)
+        used += (size_t)snprintf(names + used, n_bytes - used, "%s%s", i > 0 ? " " : "", plan->hosts_off[i]);
+    enum dc_status rc =
+        writer_line(writer, err, "hosts on     %.0f instead of %.0f; no choice leaves fewer than %.0f",
+                    number_at(plan->choice, "hosts_on_after"), number_at(plan->choice, "hosts_on_before"),
+                    number_at(plan->choice, "hosts_on_at_least"));
+    if (rc == DC_OK && plan->n_hosts_off > 0)
+        rc = writer_line(writer, err, "hosts off    %s", names);
+    free(names);
+    return rc;
+}
+
+static enum dc_status write_energy(const struct plan *plan, struct writer *writer, struct dc_error *err) {
+    char after[UNITS_TEXT_BYTES], paid[100] = "is never made up for";
+    const json_t *break_even = json_object_get(plan->energy, "break_even_ms");
+    if (json_is_number(break_even))
+        (void)snprintf(paid, sizeof(paid), "is made up for %s after the start",
+                       units_format_duration(json_number_value(break_even), after, sizeof(after)));
+    return writer_line(writer, err, "energy       %.0f W instead of %.0f W; the %.1f kJ that the plan costs %s",
+                       number_at(plan->energy, "watts_after"), number_at(plan->energy, "watts_before"),
+                       (number_at(plan->energy, "migration_joules") + number_at(plan->energy, "host_joules")) / 1e3,
+                       paid);
+}
+
+enum dc_status plan_table_choice(const struct plan *plan, struct writer *writer, struct dc_error *err) {
+    enum dc_status rc = DC_OK;
+    if (json_object_get(plan->choice, "hosts_on_after") != NULL)
+        rc = write_hosts_off(plan, writer, err);
+    if (rc == DC_OK && plan->energy != NULL)
+        rc = write_energy(plan, writer, err);
+    return rc;
+}
