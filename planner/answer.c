@@ -3,6 +3,7 @@
 #include "planner/answer.h"
 
 #include "planner/choose.h"
+#include "planner/explain.h"
 #include "planner/plan_build.h"
 #include "planner/question.h"
 #include "proto/digest.h"
@@ -62,6 +63,22 @@ enum dc_status answer_plain(const struct fleet *fleet, const struct goal *goal, 
     return rc;
 }
 
+/* Where there is no whole plan the reasons are tried out; where there is one, only if asked for. */
+static enum dc_status explain(const struct fleet *fleet, const struct goal *goal, const struct solve_options *options,
+                              struct plan *plan, struct dc_error *err) {
+    const bool whole = explain_is_whole(plan);
+    if (whole && !goal->explain)
+        return DC_OK;
+    struct explainer explainer;
+    enum dc_status rc = explain_init(&explainer, fleet, goal, options, err);
+    if (rc == DC_OK && !whole)
+        rc = explain_conflicts(&explainer, plan, err);
+    if (rc == DC_OK && goal->explain && plan->n_steps > 0)
+        rc = explain_plan(&explainer, plan, err);
+    explain_dispose(&explainer);
+    return rc;
+}
+
 /* The choice's plan with its id. */
 static enum dc_status answer_choice(const struct fleet *fleet, const struct goal *goal,
                                     const struct solve_options *options, struct plan *plan_out, struct dc_error *err) {
@@ -77,5 +94,10 @@ enum dc_status answer(const struct fleet *fleet, const struct goal *goal, const 
                       struct plan *plan_out, struct dc_error *err) {
     if (goal_is_choice(goal))
         return answer_choice(fleet, goal, options, plan_out, err);
-    return answer_plain(fleet, goal, options, plan_out, err);
+    enum dc_status rc = answer_plain(fleet, goal, options, plan_out, err);
+    if (rc == DC_OK)
+        rc = explain(fleet, goal, options, plan_out, err);
+    if (rc != DC_OK)
+        plan_doc_dispose(plan_out);
+    return rc;
 }

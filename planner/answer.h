@@ -18,7 +18,8 @@
 DC_WARN_UNUSED enum dc_status answer(const struct fleet *fleet, const struct goal *goal,
                                      const struct solve_options *options, struct plan *plan_out, struct dc_error *err);
 
-/* The same for goals that name what moves; planner/choose.h asks them for the others. */
+/* The same for goals that name what moves, without the explanation: conflicts offer what might help, untried
+ * (planner/explain.h tries). planner/choose.h asks it for the other goals. */
 DC_WARN_UNUSED enum dc_status answer_plain(const struct fleet *fleet, const struct goal *goal,
                                            const struct solve_options *options, struct plan *plan_out,
                                            struct dc_error *err);

@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "planner/goal_choice.h"
+#include "planner/relax.h"
 #include "planner/writer.h"
 #include "proto/fleet_doc.h"
 
@@ -41,7 +42,8 @@ enum cli_group {
     CLI_FLEET = 1 << 0,  /* --fleet, --socket */
     CLI_FORMAT = 1 << 1, /* -o */
     CLI_OUT = 1 << 2,    /* --out */
-    CLI_LIMITS = 1 << 3, /* --deadline, --max-downtime, --exclude, --max-parallel, --time-limit, --seed, --risk */
+    CLI_LIMITS = 1 << 3, /* --deadline, --max-downtime, --exclude, --max-parallel, --time-limit, --seed, --risk,
+                            --relax, --explain */
     CLI_MOVES = 1 << 4,
     CLI_PREDICT = 1 << 5, /* --bandwidth, --from-prediction, --max-downtime and struct cli_predict's */
     CLI_DIR = 1 << 6,
@@ -82,6 +84,8 @@ struct cli {
     uint64_t seed;
     struct cli_names exclude;
     struct goal_choice choice;
+    struct relax_list relax;
+    bool explain;
     size_t n_bandwidths, bandwidths_capacity;
     double *bandwidths_bytes_per_s;
     bool from_prediction;

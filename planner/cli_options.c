@@ -33,6 +33,8 @@ enum option_key {
     KEY_TIME_LIMIT,
     KEY_SEED,
     KEY_RISK,
+    KEY_RELAX,
+    KEY_EXPLAIN,
     KEY_POWER_OFF,
     KEY_ENERGY,
     KEY_MAX_TIME,
@@ -68,6 +70,12 @@ static const struct {
     {CLI_LIMITS, {"seed", KEY_SEED, "N", 0, "Seed of the search (default 1): same input, same seed, same plan", 2}},
     {CLI_LIMITS,
      {"risk", KEY_RISK, "PERCENT", 0, "Plan for what a migration exceeds this rarely (default 5%: its p95)", 2}},
+    {CLI_LIMITS,
+     {"relax", KEY_RELAX, "CHANGE", 0,
+      "Plan as if downtime:VM=TIME, memory:HOST=SIZE, cpus:HOST=N, slots:HOST=N, link:LINK=RATE, or without rule:N "
+      "(repeatable)",
+      2}},
+    {CLI_LIMITS, {"explain", KEY_EXPLAIN, NULL, 0, "Say why the plan is as it is, and what more room would bring", 2}},
     {CLI_CONSOLIDATE, {"power-off", KEY_POWER_OFF, "N", 0, "Switch N hosts off, with the fewest bytes moved", 2}},
     {CLI_CONSOLIDATE, {"energy", KEY_ENERGY, NULL, 0, "Save the most energy, rather than have the fewest hosts on", 2}},
     {CLI_CONSOLIDATE, {"max-time", KEY_MAX_TIME, "TIME", 0, "Migrations and shutdowns are done within TIME", 2}},
@@ -279,6 +287,7 @@ static void check_choice(const struct goal_choice *choice, struct argp_state *st
 }
 
 static error_t parse_limit(int key, char *text, struct argp_state *state, struct cli *cli) {
+    struct dc_error err = DC_ERROR_NONE;
     switch (key) {
     case KEY_DEADLINE:
         cli->deadline_ms = parse_duration("--deadline", text, state);
@@ -298,6 +307,13 @@ static error_t parse_limit(int key, char *text, struct argp_state *state, struct
     case KEY_SEED:
         cli->seed = parse_integer("--seed", text, 0, UINT64_C(1) << 53, state);
         cli->has_seed = true;
+        return 0;
+    case KEY_RELAX:
+        if (relax_parse(&cli->relax, text, &err) != DC_OK)
+            usage_error(state, "--relax: %s", error_text(&err));
+        return 0;
+    case KEY_EXPLAIN:
+        cli->explain = true;
         return 0;
     case KEY_RISK:
         cli->risk_frac = parse_risk(text, state);
@@ -392,6 +408,7 @@ void cli_options_dispose(struct cli *cli) {
     free(cli->bandwidths_bytes_per_s);
     free(cli->predict.policies.items);
     free(cli->exclude.items);
+    relax_list_dispose(&cli->relax);
     free(cli->arguments.items);
     *cli = (struct cli){0};
 }

@@ -13,6 +13,8 @@ const struct cli_verb cli_verbs[] = {
     {"predict", "[VM]", "Say what one migration costs, per bandwidth", READ_GROUPS | CLI_PREDICT, 0, 1, cmd_predict},
     {"accuracy", "[VM]", "Compare what was predicted with what was observed", READ_GROUPS | CLI_SINCE, 0, 1,
      cmd_accuracy},
+    {"explain", "PLAN", "Say why a plan is as it is, or what to give up where there is none", READ_GROUPS, 1, 1,
+     cmd_explain},
     {"verify", "PLAN", "Replay a plan against the fleet and say what breaks", READ_GROUPS, 1, 1, cmd_verify},
     {"show", "PLAN", "Print a plan (a file, or an id the daemon knows)", READ_GROUPS, 1, 1, cmd_show},
     {"hosts", "", "List the hosts", READ_GROUPS, 0, 0, cmd_hosts},

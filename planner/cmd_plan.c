@@ -18,6 +18,13 @@ static enum dc_status set_limits(const struct cli *cli, struct goal *goal, struc
     goal->max_downtime_ms = cli->max_downtime_ms;
     goal->max_parallel = cli->max_parallel;
     goal->risk_frac = cli->risk_frac;
+    goal->explain = cli->explain;
+    for (size_t i = 0; i < cli->relax.n; i++) {
+        const struct relax *relax = &cli->relax.items[i];
+        const enum dc_status rc = relax_add(&goal->relax, relax->kind, relax->name, relax->to, err);
+        if (rc != DC_OK)
+            return rc;
+    }
     if (cli->has_seed)
         goal->seed = cli->seed;
     if (cli->time_limit_ms > 0)
@@ -114,5 +121,18 @@ enum dc_status cmd_plan_run(const struct cli *cli, struct goal *goal, enum cli_e
         *exit_out = CLI_EXIT_INFEASIBLE;
     plan_doc_dispose(&plan);
     fleet_doc_dispose(&fleet);
+    return rc;
+}
+
+enum dc_status cmd_plan_load(const struct cli *cli, const char *name, struct plan *plan_out, struct dc_error *err) {
+    if (strcmp(name, "-") == 0 || access(name, F_OK) == 0 || cli->fleet_path != NULL)
+        return plan_doc_read_file(name, plan_out, err);
+    *plan_out = (struct plan){0};
+    struct api_reply reply;
+    enum dc_status rc = api_client_plan_by_id(cli->socket_path, name, &reply, err);
+    if (rc != DC_OK)
+        return rc;
+    rc = plan_doc_read(reply.body, reply.n_bytes, plan_out, err);
+    api_reply_dispose(&reply);
     return rc;
 }

@@ -19,3 +19,7 @@ DC_WARN_UNUSED enum dc_status cmd_plan_run(const struct cli *cli, struct goal *g
 /* Puts a plan out in the format asked for. `fleet` may be NULL. */
 DC_WARN_UNUSED enum dc_status cmd_plan_emit(const struct cli *cli, const struct plan *plan, const struct fleet *fleet,
                                             struct dc_error *err);
+
+/* A plan from a file (- is standard input), or from the daemon by its id. */
+DC_WARN_UNUSED enum dc_status cmd_plan_load(const struct cli *cli, const char *name, struct plan *plan_out,
+                                            struct dc_error *err);

@@ -36,6 +36,7 @@ void goal_dispose(struct goal *goal) {
     dispose_names(&goal->exclude, &goal->n_exclude);
     dispose_names(&goal->boot, &goal->n_boot);
     moves_doc_dispose(&goal->moves);
+    relax_list_dispose(&goal->relax);
     goal_init(goal);
 }
 
@@ -90,6 +91,10 @@ static bool put_all(const struct goal *goal, json_t *object) {
         ok = ok && put(object, "max_parallel", json_integer(goal->max_parallel));
     if (goal->risk_frac > 0)
         ok = ok && put(object, "risk_frac", json_real(goal->risk_frac));
+    if (goal->relax.n > 0)
+        ok = ok && put(object, "relax", relax_to_json(&goal->relax));
+    if (goal->explain)
+        ok = ok && put(object, "explain", json_true());
     ok = ok && put(object, "seed", json_integer((json_int_t)goal->seed));
     return ok && put(object, "time_limit_ms", integer(goal->time_limit_ms));
 }
@@ -186,6 +191,23 @@ static enum dc_status read_limits(const json_t *json, struct goal *goal, struct 
     return rc;
 }
 
+static enum dc_status read_relax(const json_t *json, struct goal *goal, struct dc_error *err) {
+    const json_t *array = json_object_get(json, "relax");
+    goal->explain = json_is_true(json_object_get(json, "explain"));
+    if (array != NULL && !json_is_array(array))
+        return error_set(err, DC_EINVAL, "relax: expected a list of {\"change\": ..., \"to\": ...}");
+    for (size_t i = 0; i < json_array_size(array); i++) {
+        enum dc_status rc = relax_from_json(&goal->relax, json_array_get(array, i), err);
+        if (rc == DC_ENOTFOUND)
+            rc = error_set(err, DC_EINVAL, "no such change");
+        if (rc != DC_OK) {
+            (void)error_prefix(err, "relax[%zu]", i);
+            return rc;
+        }
+    }
+    return DC_OK;
+}
+
 static enum dc_status read_kind(const json_t *json, enum goal_kind *kind_out, struct dc_error *err) {
     const char *verb = json_string_value(json_object_get(json, "verb"));
     for (size_t i = 0; verb != NULL && i < sizeof(verbs) / sizeof(verbs[0]); i++) {
@@ -224,6 +246,8 @@ enum dc_status goal_from_json(const json_t *json, struct goal *goal_out, struct 
         rc = read_names(json, "exclude", false, &goal_out->exclude, &goal_out->n_exclude, err);
     if (rc == DC_OK)
         rc = read_limits(json, goal_out, err);
+    if (rc == DC_OK)
+        rc = read_relax(json, goal_out, err);
     if (rc != DC_OK)
         goal_dispose(goal_out);
     return rc;

@@ -7,9 +7,11 @@
 
 #include "base/error.h"
 #include "planner/goal_choice.h"
+#include "planner/relax.h"
 #include "proto/moves_doc.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #define GOAL_LONGEST_MS (1e3 * 86400 * 365) /* of every time in a goal */
@@ -26,10 +28,12 @@ struct goal {
     struct goal_choice choice; /* consolidate, rebalance, rolling */
     size_t n_exclude;          /* VMs (uuid or name) that stay, or hosts that receive nothing */
     char **exclude;
-    double deadline_ms;     /* 0: none */
-    double max_downtime_ms; /* 0: each VM's own budget only */
-    unsigned max_parallel;  /* 0: not limited */
-    double risk_frac;       /* how likely a migration may exceed what is planned for it; 0: 0.05 */
+    double deadline_ms;      /* 0: none */
+    double max_downtime_ms;  /* 0: each VM's own budget only */
+    unsigned max_parallel;   /* 0: not limited */
+    double risk_frac;        /* how likely a migration may exceed what is planned for it; 0: 0.05 */
+    struct relax_list relax; /* limits of the fleet that are given more room */
+    bool explain;            /* say why the plan is as it is, not only why there is none */
     uint64_t seed;
     double time_limit_ms;
 };

@@ -7,8 +7,11 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 enum { WHAT_BYTES = 512, NAME_BYTES = 160 };
+
+static const double mib_bytes = 1 << 20;
 
 struct wording {
     const struct question *question;
@@ -36,10 +39,55 @@ static void offer(struct wording *wording, const char *change, json_t *to) {
         (void)json_array_append_new(wording->relax, item);
 }
 
+/* A change of one VM's or host's figure. */
+static void offer_of(struct wording *wording, const char *change, const char *subject, const char *name, double to) {
+    json_t *item = json_pack("{s:s, s:s, s:o}", "change", change, subject, name, "to", integer(ceil(to)));
+    if (item != NULL)
+        (void)json_array_append_new(wording->relax, item);
+}
+
+/* Its name where that says which one it is, else its uuid. */
+static const char *handle_of(const struct fleet *fleet, long vm) {
+    return fleet_doc_find_vm(fleet, fleet->vms[vm].name) == vm ? fleet->vms[vm].name : fleet->vms[vm].uuid;
+}
+
+static void offer_downtime(struct wording *wording, double to_ms) {
+    if (wording->conflict->vm != PROBLEM_ANY && isfinite(to_ms))
+        offer_of(wording, "downtime_budget_ms", "vm", handle_of(wording->question->fleet, wording->conflict->vm),
+                 to_ms);
+}
+
+/* The receiving host that lacks the least for it: the one named, or the freest. */
+static long host_to_grow(const struct wording *wording) {
+    const struct question *question = wording->question;
+    const struct problem *problem = &question->problem;
+    if (wording->conflict->host != PROBLEM_ANY)
+        return wording->conflict->host;
+    long best = PROBLEM_ANY;
+    for (size_t host = 0; host < problem->n_hosts; host++) {
+        if (problem->hosts[host].receives &&
+            (best == PROBLEM_ANY || problem->hosts[host].memory_bytes > problem->hosts[best].memory_bytes))
+            best = (long)host;
+    }
+    return best;
+}
+
+static void offer_host(struct wording *wording, const char *change, double more) {
+    const struct question *question = wording->question;
+    const long host = host_to_grow(wording);
+    if (host == PROBLEM_ANY || !(more > 0))
+        return;
+    const struct problem_host *it = &question->problem.hosts[host];
+    const bool memory = strcmp(change, "memory_bytes") == 0;
+    const double now = memory ? it->memory_bytes + question->fleet->hosts[host].reserved_memory_bytes : it->cpu_cores;
+    const double to = memory ? mib_bytes * ceil((now + more) / mib_bytes) : now + more;
+    offer_of(wording, change, "host", question->fleet->hosts[host].name, to);
+}
+
 static void offer_exclude(struct wording *wording) {
     const long vm = wording->conflict->vm;
     if (vm != PROBLEM_ANY)
-        offer(wording, "exclude", json_string(wording->question->fleet->vms[vm].name));
+        offer(wording, "exclude", json_string(handle_of(wording->question->fleet, vm)));
 }
 
 static void say_no_convergence(struct wording *w) {
@@ -57,7 +105,7 @@ static void say_downtime(struct wording *w) {
                    units_format_duration(needed_ms, needed, sizeof(needed)));
     need(w, "downtime_ms", needed_ms);
     need(w, "downtime_budget_ms", 1e3 * w->conflict->available);
-    offer(w, "downtime_budget_ms", integer(needed_ms));
+    offer_downtime(w, needed_ms);
     offer_exclude(w);
 }
 
@@ -69,8 +117,8 @@ static void say_bandwidth(struct wording *w) {
                    units_format_rate(w->conflict->available, available, sizeof(available)));
     need(w, "bandwidth_bytes_per_s", w->conflict->needed);
     need(w, "available_bytes_per_s", w->conflict->available);
-    if (w->conflict->best > 0 && isfinite(w->conflict->best))
-        offer(w, "downtime_budget_ms", integer(ceil(1e3 * w->conflict->best)));
+    if (w->conflict->best > 0)
+        offer_downtime(w, ceil(1e3 * w->conflict->best));
     offer_exclude(w);
 }
 
@@ -126,6 +174,7 @@ static void say_memory(struct wording *w) {
     need(w, "memory_bytes", w->conflict->needed);
     need(w, "available_bytes", w->conflict->available);
     need(w, "lacking_bytes", fmax(0, lacking_bytes));
+    offer_host(w, "memory_bytes", lacking_bytes);
     offer_exclude(w);
 }
 
@@ -136,6 +185,7 @@ static void say_cpu(struct wording *w) {
                    fmax(0, w->conflict->needed - w->conflict->available));
     (void)json_object_set_new(w->needs, "cpu_cores", json_real(w->conflict->needed));
     (void)json_object_set_new(w->needs, "available_cores", json_real(w->conflict->available));
+    offer_host(w, "cpus", w->conflict->needed - w->conflict->available);
     offer_exclude(w);
 }
 
@@ -179,6 +229,8 @@ static void say_deadlock(struct wording *w) {
                    "%s waits for memory on %s that frees only after it has moved itself: a hop over a third host is "
                    "needed",
                    w->vm, w->host);
+    if (w->conflict->vm != PROBLEM_ANY)
+        offer_host(w, "memory_bytes", w->question->fleet->vms[w->conflict->vm].memory_bytes);
     offer_exclude(w);
 }
 

@@ -3,6 +3,7 @@
 #include "planner/plan_table.h"
 
 #include "base/units.h"
+#include "planner/plan_reasons.h"
 #include "planner/plan_table_choice.h"
 
 #include <stdlib.h>
@@ -220,25 +221,6 @@ static enum dc_status write_totals(const struct plan *plan, struct writer *write
     return rc;
 }
 
-/* One way out of a conflict, for people. */
-static enum dc_status write_relax(const json_t *relax, struct writer *writer, struct dc_error *err) {
-    const char *change = json_string_value(json_object_get(relax, "change"));
-    const json_t *to = json_object_get(relax, "to");
-    char value[UNITS_TEXT_BYTES];
-    (void)units_format_duration(json_number_value(to), value, sizeof(value));
-    if (change == NULL)
-        return DC_OK;
-    if (strcmp(change, "exclude") == 0 && json_is_string(to))
-        return writer_line(writer, err, "             -> leave VM %s where it is (--exclude)", json_string_value(to));
-    if (strcmp(change, "deadline_ms") == 0)
-        return writer_line(writer, err, "             -> allow %s (--deadline)", value);
-    if (strcmp(change, "downtime_budget_ms") == 0)
-        return writer_line(writer, err, "             -> allow it a downtime of %s", value);
-    if (strcmp(change, "drop_rule") == 0)
-        return writer_line(writer, err, "             -> drop rules[%.0f]", json_number_value(to));
-    return writer_line(writer, err, "             -> change %s", change);
-}
-
 static enum dc_status write_remarks(const struct plan *plan, struct writer *writer, struct dc_error *err) {
     enum dc_status rc = DC_OK;
     size_t i, j;
@@ -248,7 +230,7 @@ static enum dc_status write_remarks(const struct plan *plan, struct writer *writ
             rc = writer_line(writer, err, "conflict     %s", json_string_value(json_object_get(item, "what")));
         json_array_foreach(json_object_get(item, "relax"), j, relax) {
             if (rc == DC_OK)
-                rc = write_relax(relax, writer, err);
+                rc = plan_reasons_write_relax(relax, "             ", writer, err);
         }
     }
     json_array_foreach(plan->warnings, i, item) {
@@ -274,5 +256,7 @@ enum dc_status plan_table_write(const struct plan *plan, const struct fleet *fle
         rc = write_totals(plan, writer, err);
     if (rc == DC_OK)
         rc = plan_table_choice(plan, writer, err);
-    return rc == DC_OK ? write_remarks(plan, writer, err) : rc;
+    if (rc == DC_OK)
+        rc = write_remarks(plan, writer, err);
+    return rc == DC_OK && plan->explanation != NULL ? plan_reasons_write(plan, writer, err) : rc;
 }

@@ -7,6 +7,7 @@
 #include "planner/question.h"
 
 #include "planner/question_net.h"
+#include "planner/question_relax.h"
 #include "planner/question_rule.h"
 #include "planner/question_vm.h"
 
@@ -180,9 +181,13 @@ static enum dc_status build(struct question *question, struct dc_error *err) {
     if (rc == DC_OK)
         rc = question_net_build(question, err);
     if (rc == DC_OK)
+        rc = question_relax_hosts(question, err);
+    if (rc == DC_OK)
         rc = mark_moves(question, err);
     if (rc == DC_OK)
         rc = question_vm_build(question, err);
+    if (rc == DC_OK)
+        rc = question_relax_vms(question, err);
     if (rc == DC_OK)
         rc = question_rule_build(question, err);
     return rc == DC_OK ? problem_freeze(problem, err) : rc;

@@ -3,6 +3,7 @@
 #include "planner/question_rule.h"
 
 #include "base/vec.h"
+#include "planner/question_relax.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -68,7 +69,10 @@ enum dc_status question_rule_build(struct question *question, struct dc_error *e
     for (size_t i = 0; rc == DC_OK && i < question->fleet->n_rules; i++) {
         const struct fleet_rule *rule = &question->fleet->rules[i];
         enum problem_rule_type type;
-        if (!solver_type(rule->type, &type))
+        if (question_relax_drops(question, i))
+            rc = question_warn(question, err, "rules[%zu] (%s) is left out, as asked", i,
+                               fleet_doc_rule_text(rule->type));
+        else if (!solver_type(rule->type, &type))
             rc = question_warn(question, err,
                                "rules[%zu] (%s) is not considered: rules of this type are not planned yet", i,
                                fleet_doc_rule_text(rule->type));

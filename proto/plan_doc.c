@@ -31,6 +31,7 @@ void plan_doc_dispose(struct plan *plan) {
     json_decref(plan->stages);
     json_decref(plan->conflicts);
     json_decref(plan->warnings);
+    json_decref(plan->explanation);
     for (size_t i = 0; i < plan->n_steps; i++)
         dispose_step(&plan->steps[i]);
     free(plan->steps);

@@ -199,6 +199,7 @@ static void read_plan(struct doc_reader *reader, struct plan *plan) {
     plan->stages = json_incref(doc_reader_array(reader, &root, "stages"));
     plan->conflicts = keep(reader, doc_reader_array(reader, &root, "conflicts"), json_array());
     plan->warnings = keep(reader, doc_reader_array(reader, &root, "warnings"), json_array());
+    plan->explanation = json_incref(doc_reader_object(reader, &root, "explanation"));
 }
 
 enum dc_status plan_doc_read(const char *text, size_t n_bytes, struct plan *plan_out, struct dc_error *err) {

@@ -24,7 +24,7 @@ static const double milp_time_s = 2;         /* a cut-off for each use; node lim
 static const double worth_model_frac = 0.01; /* gaps above this are worth the step model */
 static const double overtime_frac = 0.05;    /* of the time limit, for what a plan is not complete without */
 static const double cancelled_forecast_s = 0.2;
-enum { MODEL_DECODES = 300 };
+enum { MODEL_DECODES = 300, QUICK_DECODES = 40 };
 
 struct solver {
     const struct problem *problem;
@@ -167,7 +167,7 @@ static struct search_options search_options_now(struct solver *solver, size_t n_
 }
 
 static enum dc_status find_order(struct solver *solver, struct dc_error *err) {
-    const struct search_options options = search_options_now(solver, 0);
+    const struct search_options options = search_options_now(solver, solver->options->is_quick ? QUICK_DECODES : 0);
     struct search_result result;
     enum dc_status rc = decoder_new(&solver->view, solver->to, PROBLEM_P95, &solver->decoder, err);
     if (rc == DC_OK)
@@ -244,8 +244,8 @@ static enum dc_status take_order(struct solver *solver, struct decode_order *ord
  * question only where no destination was free. */
 static enum dc_status try_model(struct solver *solver, struct dc_error *err) {
     struct solution *solution = solver->solution;
-    if (solver->order.n < 2 || solver->order.n > STEP_MODEL_MAX_VMS || gap_frac(solution) <= worth_model_frac ||
-        solution->time_limit_hit || solution->cancelled)
+    if (solver->options->is_quick || solver->order.n < 2 || solver->order.n > STEP_MODEL_MAX_VMS ||
+        gap_frac(solution) <= worth_model_frac || solution->time_limit_hit || solution->cancelled)
         return DC_OK;
     size_t vms[STEP_MODEL_MAX_VMS];
     double threshold_frac[STEP_MODEL_MAX_VMS];
@@ -298,7 +298,7 @@ static enum dc_status find_answer(struct solver *solver, struct dc_error *err) {
         return rc;
     solver->solution->gap_frac = gap_frac(solver->solution);
     rc = report_p50(&solver->view, solver->to, &solver->order, solver->solution, err);
-    if (rc == DC_OK)
+    if (rc == DC_OK && !solver->options->is_quick)
         rc = forecast(solver, err);
     if (rc == DC_OK)
         rc = report_status(solver->problem, has_left_out(solver), solver->solution, err);

@@ -27,6 +27,7 @@ struct solve_options {
     const atomic_bool *cancel;     /* NULL, or set to true by another thread or a signal handler */
     solve_progress_fn on_progress; /* NULL, or called from the solving thread */
     void *context;
+    bool is_quick; /* is there a plan at all? a short search, no exact model, no forecast */
 };
 
 /* Fails only for what is no answer (out of memory, our own bug); infeasible is a result. `problem` must be frozen. */
