@@ -92,7 +92,7 @@ class Dom0:
                 return value
             if time.monotonic() > deadline:
                 raise MachineError(f"{what}: not within {timeout_s} s")
-            time.sleep(0.3)
+            time.sleep(0.5)
 
     def wait_until_alive(self, name, arrived=False, n_passes=2, since=None, timeout_s=60):
         """Its last beat, once it has looked at all of its memory `n_passes` times since beat `since` (or its first)."""
@@ -132,12 +132,12 @@ class Dom0:
     def agent_lives(self):
         return self.machine.run("kill -0 $(cat /tmp/agent.pid)")[0] == 0
 
-    def agent_log(self):
-        return self.machine.check(f"cat {AGENT_LOG}")
+    def agent_said(self, text):
+        return self.machine.run(f"grep -q '{text}' {AGENT_LOG}")[0] == 0
 
     def n_bursts(self, uuid):
         """How many bursts of a VM the agent has brought to their end."""
-        return self.agent_log().count(f"({uuid}): burst ")
+        return int(self.machine.run(f"grep -c '({uuid}): burst ' {AGENT_LOG}")[1])
 
     def in_burst(self, domid):
         """Does the agent's mark say that log-dirty of this domain is on?"""

@@ -35,7 +35,8 @@ class Machine:
         for file in (path, self.console_log):
             file.unlink(missing_ok=True)
         command = [
-            "setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none",
+            "setpriv", "--pdeathsig", "KILL",  # it must not outlive the lab
+            "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none",
             "-no-reboot", "-machine", "q35",
             "-accel", "tcg,thread=multi,tb-size=512", "-cpu", CPU, "-smp", "2", "-m", "2048",
             "-kernel", "xen", "-append", XEN, "-initrd", f"vmlinuz {DOM0},dom0.cpio.gz",

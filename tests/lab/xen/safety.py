@@ -64,7 +64,7 @@ class Safety:
         n_before = self.dom0.n_bursts(self.uuid)
         self.dom0.start_agent_again()
         self.dom0.wait_for("log-dirty to be turned off",
-                           lambda: "an earlier run left log-dirty on" in self.dom0.agent_log(), 30)
+                           lambda: self.dom0.agent_said("an earlier run left log-dirty on"), 30)
         self.dom0.wait_for("a burst after the restart", lambda: self.dom0.n_bursts(self.uuid) > n_before, 60)
         print("  started again, it turns log-dirty off and samples anew")
         beat = self._look_over()
