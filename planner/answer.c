@@ -7,6 +7,7 @@
 #include "planner/plan_build.h"
 #include "planner/question.h"
 #include "proto/digest.h"
+#include "solver/search.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,12 +66,12 @@ enum dc_status answer_plain(const struct fleet *fleet, const struct goal *goal, 
 
 /* Where there is no whole plan the reasons are tried out; where there is one, only if asked for. */
 static enum dc_status explain(const struct fleet *fleet, const struct goal *goal, const struct solve_options *options,
-                              struct plan *plan, struct dc_error *err) {
+                              double begin_s, struct plan *plan, struct dc_error *err) {
     const bool whole = explain_is_whole(plan);
     if (whole && !goal->explain)
         return DC_OK;
     struct explainer explainer;
-    enum dc_status rc = explain_init(&explainer, fleet, goal, options, err);
+    enum dc_status rc = explain_init(&explainer, fleet, goal, options, begin_s, err);
     if (rc == DC_OK && !whole)
         rc = explain_conflicts(&explainer, plan, err);
     if (rc == DC_OK && goal->explain && plan->n_steps > 0)
@@ -94,9 +95,10 @@ enum dc_status answer(const struct fleet *fleet, const struct goal *goal, const 
                       struct plan *plan_out, struct dc_error *err) {
     if (goal_is_choice(goal))
         return answer_choice(fleet, goal, options, plan_out, err);
+    const double begin_s = search_clock_s();
     enum dc_status rc = answer_plain(fleet, goal, options, plan_out, err);
     if (rc == DC_OK)
-        rc = explain(fleet, goal, options, plan_out, err);
+        rc = explain(fleet, goal, options, begin_s, plan_out, err);
     if (rc != DC_OK)
         plan_doc_dispose(plan_out);
     return rc;

@@ -171,9 +171,10 @@ static const struct {
     const char *path; /* one that ends in '/' takes the rest of the request's path */
     void (*handle)(struct api *api, struct api_request *request, const char *rest);
 } routes[] = {
-    {"GET", "/v1/fleet", get_fleet},       {"GET", "/v1/status", get_status},    {"GET", "/v1/plans", api_plan_list},
-    {"GET", "/v1/plans/", api_plan_get},   {"POST", "/v1/plans", api_plan_make}, {"POST", "/v1/holds", api_hold},
-    {"POST", "/v1/releases", api_release},
+    {"GET", "/v1/fleet", get_fleet},       {"GET", "/v1/status", get_status},
+    {"GET", "/v1/plans", api_plan_list},   {"GET", "/v1/plans/", api_plan_get},
+    {"POST", "/v1/plans", api_plan_make},  {"POST", "/v1/holds", api_hold},
+    {"POST", "/v1/releases", api_release}, {"POST", "/v1/interrupts", api_plan_interrupt},
 };
 
 static bool path_matches(const char *route, const char *path) {

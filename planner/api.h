@@ -4,6 +4,7 @@
  *   GET  /v1/fleet     the fleet document
  *   GET  /v1/status    counters and hosts
  *   POST /v1/plans     a goal; the plan document
+ *   POST /v1/interrupts  {"token": that of a goal}: its plan now, the best so far
  *   GET  /v1/plans     the plans made before
  *   GET  /v1/plans/ID  one of them
  *   POST /v1/holds     {"vms": [...], "for_ms": n}: agents stop sampling, and what is
@@ -25,6 +26,8 @@
 
 #include <jansson.h>
 
+struct plan_job;
+
 /* What the handlers work on; all lent. */
 struct api {
     struct fleet_state *state;
@@ -33,6 +36,7 @@ struct api {
     struct collector *collector;
     struct work_queue *plans;     /* solving */
     struct work_queue *documents; /* writing large JSON */
+    struct plan_job *jobs;        /* plans that are asked for and not answered yet (api_plan.c) */
 };
 
 /* An api_handler_fn; `context` is the struct api. */

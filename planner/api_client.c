@@ -18,6 +18,8 @@ struct request {
     const char *path;
     const char *body; /* NULL: GET */
     const atomic_bool *cancel;
+    const char *token; /* of the plan to interrupt on cancel; NULL: the request itself is given up */
+    bool interrupted;
 };
 
 struct received {
@@ -42,13 +44,29 @@ static size_t on_bytes(char *bytes, size_t size, size_t n, void *context) {
     return n_bytes;
 }
 
+static enum dc_status ask(struct request *request, struct api_reply *reply_out, struct dc_error *err);
+
+/* The daemon is told, and answers the waiting request with what it has. */
+static bool interrupt(struct request *request) {
+    char body[160];
+    struct api_reply reply;
+    (void)snprintf(body, sizeof(body), "{\"token\": \"%s\"}", request->token);
+    struct request other = {.socket_path = request->socket_path, .path = "/v1/interrupts", .body = body};
+    const enum dc_status rc = ask(&other, &reply, NULL);
+    api_reply_dispose(&reply);
+    return rc == DC_OK;
+}
+
 static int on_progress(void *context, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d) {
-    const struct request *request = context;
+    struct request *request = context;
     (void)a;
     (void)b;
     (void)c;
     (void)d;
-    return request->cancel != NULL && atomic_load(request->cancel) ? 1 : 0;
+    if (request->cancel == NULL || !atomic_load(request->cancel) || request->interrupted)
+        return 0;
+    request->interrupted = request->token != NULL && interrupt(request);
+    return request->interrupted ? 0 : 1;
 }
 
 static bool set_up(CURL *curl, struct request *request, struct curl_slist *headers, struct received *received) {
@@ -145,9 +163,10 @@ enum dc_status api_client_fleet(const char *socket_path, struct api_reply *reply
     return ask(&request, reply_out, err);
 }
 
-enum dc_status api_client_plan(const char *socket_path, const char *goal_text, const atomic_bool *cancel,
-                               struct api_reply *reply_out, struct dc_error *err) {
-    struct request request = {.socket_path = socket_path, .path = "/v1/plans", .body = goal_text, .cancel = cancel};
+enum dc_status api_client_plan(const char *socket_path, const char *goal_text, const char *token,
+                               const atomic_bool *cancel, struct api_reply *reply_out, struct dc_error *err) {
+    struct request request = {
+        .socket_path = socket_path, .path = "/v1/plans", .body = goal_text, .cancel = cancel, .token = token};
     return ask(&request, reply_out, err);
 }
 

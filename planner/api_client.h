@@ -25,10 +25,12 @@ void api_reply_dispose(struct api_reply *reply);
 DC_WARN_UNUSED enum dc_status api_client_fleet(const char *socket_path, struct api_reply *reply_out,
                                                struct dc_error *err);
 
-/* The plan for a goal (JSON text). Waits as long as the daemon thinks; a true `*cancel` (NULL: never) ends
- * the wait with DC_ECANCELED. */
-DC_WARN_UNUSED enum dc_status api_client_plan(const char *socket_path, const char *goal_text, const atomic_bool *cancel,
-                                              struct api_reply *reply_out, struct dc_error *err);
+/* The plan for a goal (JSON text). Waits as long as the daemon thinks; at a true `*cancel` (NULL: never) the daemon is
+ * asked for its best plan so far, by the `token` (hexadecimal digits) that stands in the goal's text too; where that
+ * cannot be, and without a token, the wait ends with DC_ECANCELED. */
+DC_WARN_UNUSED enum dc_status api_client_plan(const char *socket_path, const char *goal_text, const char *token,
+                                              const atomic_bool *cancel, struct api_reply *reply_out,
+                                              struct dc_error *err);
 
 /* A plan made before, or the fleet it was made from, by the plan's id. */
 DC_WARN_UNUSED enum dc_status api_client_plan_fleet(const char *socket_path, const char *id,

@@ -7,10 +7,11 @@
 #include "planner/fleet_calibrate.h"
 
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { HTTP_OK = 200 };
+enum { HTTP_OK = 200, PLAN_TOKEN_BYTES = 65 };
 
 struct plan_job {
     struct api *api;
@@ -18,14 +19,27 @@ struct plan_job {
     struct goal goal;
     struct fleet fleet;
     struct plan plan;
-    atomic_bool unwanted;
-    char *fleet_text; /* what it is made from */
-    char *text;       /* the plan document */
+    struct plan_job *next;        /* of the API's jobs */
+    char token[PLAN_TOKEN_BYTES]; /* by which its client may interrupt it; empty: it may not */
+    atomic_bool stop;             /* answer with the best so far */
+    atomic_bool unwanted;         /* nobody waits any more */
+    char *fleet_text;             /* what it is made from */
+    char *text;                   /* the plan document */
     enum dc_status rc;
     struct dc_error err;
 };
 
+static void forget_job(struct plan_job *job) {
+    for (struct plan_job **at = &job->api->jobs; *at != NULL; at = &(*at)->next) {
+        if (*at == job) {
+            *at = job->next;
+            return;
+        }
+    }
+}
+
 static void free_job(struct plan_job *job) {
+    forget_job(job);
     goal_dispose(&job->goal);
     fleet_doc_dispose(&job->fleet);
     plan_doc_dispose(&job->plan);
@@ -50,7 +64,7 @@ static enum dc_status freeze_fleet(struct plan_job *job) {
 /* On a worker thread: touches nothing but the job. */
 static void solve_goal(void *context) {
     struct plan_job *job = context;
-    const struct solve_options options = {.cancel = &job->unwanted};
+    const struct solve_options options = {.cancel = &job->stop};
     if (atomic_load(&job->unwanted)) {
         job->rc = error_set(&job->err, DC_ECANCELED, "nobody waits for the plan any more");
         return;
@@ -94,6 +108,7 @@ static void reply_plan(void *context) {
 static void give_up(void *context) {
     struct plan_job *job = context;
     atomic_store(&job->unwanted, true);
+    atomic_store(&job->stop, true);
     log_info("a plan is not wanted any more: its client has gone");
 }
 
@@ -112,8 +127,13 @@ void api_plan_make(struct api *api, struct api_request *request, const char *res
     enum dc_status rc = api_read_body(request, &json, &err);
     if (rc == DC_OK)
         rc = goal_from_json(json, &job->goal, &err);
+    const char *token = json_string_value(json_object_get(json, "token"));
+    if (token != NULL)
+        (void)snprintf(job->token, sizeof(job->token), "%s", token);
     if (rc == DC_OK)
         rc = api_export_fleet(api, &job->fleet, &err);
+    job->next = api->jobs;
+    api->jobs = job;
     if (rc == DC_OK)
         rc = work_queue_add(api->plans, solve_goal, reply_plan, job, &err);
     json_decref(json);
@@ -123,6 +143,28 @@ void api_plan_make(struct api *api, struct api_request *request, const char *res
     }
     free_job(job);
     api_reply_error(request, rc, &err);
+}
+
+void api_plan_interrupt(struct api *api, struct api_request *request, const char *rest) {
+    struct dc_error err = DC_ERROR_NONE;
+    json_t *json = NULL;
+    bool found = false;
+    (void)rest;
+    const enum dc_status rc = api_read_body(request, &json, &err);
+    const char *token = json_string_value(json_object_get(json, "token"));
+    if (rc != DC_OK || token == NULL || token[0] == '\0') {
+        api_reply_error(request, rc != DC_OK ? rc : error_set(&err, DC_EINVAL, "token: expected a text"), &err);
+        json_decref(json);
+        return;
+    }
+    for (struct plan_job *job = api->jobs; job != NULL; job = job->next) {
+        if (strcmp(job->token, token) != 0)
+            continue;
+        atomic_store(&job->stop, true);
+        found = true;
+    }
+    json_decref(json);
+    api_reply_json(request, HTTP_OK, json_pack("{s:b}", "interrupted", (int)found));
 }
 
 static void append_summary(void *context, const char *summary) {

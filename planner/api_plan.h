@@ -9,6 +9,9 @@
 #include "planner/api.h"
 
 void api_plan_make(struct api *api, struct api_request *request, const char *rest);
+
+/* {"token": ...} as it stood beside a goal: that goal is answered at once, with the best plan found so far. */
+void api_plan_interrupt(struct api *api, struct api_request *request, const char *rest);
 void api_plan_list(struct api *api, struct api_request *request, const char *rest);
 
 /* `rest` is the plan's id, or its id and "/fleet": the fleet document it was made from. */

@@ -11,6 +11,7 @@
 #include "planner/fleet_calibrate.h"
 #include "planner/interrupt.h"
 #include "planner/plan_reasons.h"
+#include "solver/search.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -44,7 +45,7 @@ static enum dc_status explain(const struct fleet *fleet, struct plan *plan, stru
     json_decref(plan->explanation);
     plan->explanation = NULL;
     if (explain_is_whole(plan)) {
-        rc = explain_init(&explainer, fleet, &goal, &options, err);
+        rc = explain_init(&explainer, fleet, &goal, &options, search_clock_s(), err);
         if (rc == DC_OK)
             rc = explain_plan(&explainer, plan, err);
     } else {

@@ -9,9 +9,15 @@
 #include "planner/interrupt.h"
 #include "planner/plan_table.h"
 
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
+
+enum { TOKEN_BYTES = 17 };
 
 static enum dc_status set_limits(const struct cli *cli, struct goal *goal, struct dc_error *err) {
     goal->deadline_ms = cli->deadline_ms;
@@ -44,10 +50,11 @@ static enum dc_status set_limits(const struct cli *cli, struct goal *goal, struc
 /* One line that is written over on a terminal; lines where --verbose asks for them elsewhere. */
 static void show_progress(void *context, const struct solve_progress *progress) {
     const bool *terminal = context;
-    char makespan[UNITS_TEXT_BYTES];
-    (void)fprintf(stderr, "%s%.1f s: makespan %s, gap %.2f %%%s", *terminal ? "\r" : "", progress->elapsed_s,
+    char makespan[UNITS_TEXT_BYTES], bound[UNITS_TEXT_BYTES];
+    (void)fprintf(stderr, "%s%.1f s: makespan %s, bound %s, gap %.2f %%%s", *terminal ? "\r" : "", progress->elapsed_s,
                   units_format_duration(1e3 * progress->makespan_s, makespan, sizeof(makespan)),
-                  100 * progress->gap_frac, *terminal ? " \033[K" : "\n");
+                  units_format_duration(1e3 * progress->bound_s, bound, sizeof(bound)), 100 * progress->gap_frac,
+                  *terminal ? " \033[K" : "\n");
 }
 
 static enum dc_status plan_offline(const struct cli *cli, const struct goal *goal, struct fleet *fleet,
@@ -64,16 +71,30 @@ static enum dc_status plan_offline(const struct cli *cli, const struct goal *goa
     return rc;
 }
 
+/* By which this question, and no other, can be interrupted. */
+static enum dc_status make_token(char token[static TOKEN_BYTES], struct dc_error *err) {
+    uint64_t random = 0;
+    if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
+        return error_set_errno(err, errno, "no random bytes");
+    (void)snprintf(token, TOKEN_BYTES, "%016" PRIx64, random);
+    return DC_OK;
+}
+
 static enum dc_status plan_online(const struct cli *cli, const struct goal *goal, struct fleet *fleet,
                                   struct plan *plan_out, struct dc_error *err) {
     json_t *json = NULL;
     char *text = NULL;
+    char token[TOKEN_BYTES];
     struct api_reply reply = {0};
     enum dc_status rc = goal_to_json(goal, &json, err);
+    if (rc == DC_OK)
+        rc = make_token(token, err);
     if (rc != DC_OK)
         goto out;
+    (void)json_object_set_new(json, "token", json_string(token));
     text = json_dumps(json, JSON_COMPACT);
-    rc = text == NULL ? error_set_nomem(err) : api_client_plan(cli->socket_path, text, interrupt_watch(), &reply, err);
+    rc = text == NULL ? error_set_nomem(err)
+                      : api_client_plan(cli->socket_path, text, token, interrupt_watch(), &reply, err);
     if (rc == DC_OK)
         rc = plan_doc_read(reply.body, reply.n_bytes, plan_out, err);
     /* Only the memory column comes from the fleet: a plan without it is a plan. */

@@ -3,10 +3,10 @@
 #include "planner/explain.h"
 
 #include "planner/answer.h"
+#include "solver/search.h"
 
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
 enum { MOST_ANSWERS = 60, MOST_CONFLICTS = 12, MOST_ROUNDS = 4 };
 
@@ -14,19 +14,13 @@ enum { MOST_ANSWERS = 60, MOST_CONFLICTS = 12, MOST_ROUNDS = 4 };
 static const double growth[] = {1, 1.25, 2, 4};
 enum { N_GROWTH = sizeof(growth) / sizeof(growth[0]) };
 
-static double monotonic_s(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 enum dc_status explain_init(struct explainer *explainer, const struct fleet *fleet, const struct goal *goal,
-                            const struct solve_options *options, struct dc_error *err) {
+                            const struct solve_options *options, double begin_s, struct dc_error *err) {
     *explainer = (struct explainer){.fleet = fleet,
                                     .goal = goal,
                                     .options = options,
                                     .n_left = MOST_ANSWERS,
-                                    .end_s = monotonic_s() + goal->time_limit_ms / 1e3};
+                                    .end_s = begin_s + goal->time_limit_ms / 1e3};
     const enum dc_status rc = goal_to_json(goal, &explainer->goal_json, err);
     if (rc == DC_OK) /* an explanation is not explained */
         (void)json_object_del(explainer->goal_json, "explain");
@@ -80,7 +74,7 @@ static bool change_all(json_t *goal, const json_t *changes) {
 
 static bool is_over(const struct explainer *explainer) {
     const atomic_bool *cancel = explainer->options != NULL ? explainer->options->cancel : NULL;
-    return explainer->n_left == 0 || monotonic_s() >= explainer->end_s || (cancel != NULL && atomic_load(cancel));
+    return explainer->n_left == 0 || search_clock_s() >= explainer->end_s || (cancel != NULL && atomic_load(cancel));
 }
 
 enum dc_status explain_try(struct explainer *explainer, const json_t *changes, bool is_quick, struct plan *plan_out,
@@ -98,7 +92,7 @@ enum dc_status explain_try(struct explainer *explainer, const json_t *changes, b
     if (!ok)
         return DC_OK;
     explainer->n_left--;
-    goal.time_limit_ms = fmax(1, fmin(goal.time_limit_ms, 1e3 * (explainer->end_s - monotonic_s())));
+    goal.time_limit_ms = fmax(1, fmin(goal.time_limit_ms, 1e3 * (explainer->end_s - search_clock_s())));
     const struct solve_options options = {.cancel = explainer->options != NULL ? explainer->options->cancel : NULL,
                                           .is_quick = is_quick};
     const enum dc_status rc = answer_plain(explainer->fleet, &goal, &options, plan_out, err);

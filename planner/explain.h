@@ -23,8 +23,9 @@ struct explainer {
     double end_s;  /* on the monotonic clock */
 };
 
+/* `begin_s` on the monotonic clock: the goal's time limit counts from there. */
 DC_WARN_UNUSED enum dc_status explain_init(struct explainer *explainer, const struct fleet *fleet,
-                                           const struct goal *goal, const struct solve_options *options,
+                                           const struct goal *goal, const struct solve_options *options, double begin_s,
                                            struct dc_error *err);
 void explain_dispose(struct explainer *explainer);
 

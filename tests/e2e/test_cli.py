@@ -360,11 +360,54 @@ def test_online_questions_are_the_daemons(tmp_path):
         assert ok("snapshot", *where) == text
         assert ok("evacuate", "h1", "--deadline", "5m", "--exclude", "h4", *where, "-o", "json") == plan
         goal = json.loads(next(body for method, _, body in server.asked if method == "POST"))
+        assert len(goal.pop("token")) == 16
         assert goal == {"verb": "evacuate", "hosts": ["h1"], "exclude": ["h4"], "deadline_ms": 300000, "seed": 1,
                         "time_limit_ms": 10000}
         assert ok("show", plan_id, *where, "-o", "json") == plan
         assert "MEMORY" in ok("evacuate", "h1", *where)
         assert "web1" in ok("vms", *where)
+
+
+class SlowDaemon(Daemon):
+    """Answers a goal only once it is interrupted by the goal's own token."""
+
+    def __init__(self, path, answers):
+        self.asked_for, self.interrupted = threading.Event(), threading.Event()
+        super().__init__(path, answers)
+        self.RequestHandlerClass = SlowHandler
+
+
+class SlowHandler(DaemonHandler):
+    def answer(self):
+        if self.path == "/v1/plans":
+            self.server.asked_for.set()
+            assert self.server.interrupted.wait(20)
+        if self.path == "/v1/interrupts":
+            self.server.interrupted.set()
+        super().answer()
+
+    do_POST = answer
+
+
+def test_interrupt_fetches_the_daemons_best_plan_so_far(tmp_path):
+    plan = ok("evacuate", "h1", "--fleet", FLEETS / "small.json", "-o", "json")
+    answers = {("POST", "/v1/plans"): (200, plan), ("POST", "/v1/interrupts"): (200, '{"interrupted": true}')}
+    server = SlowDaemon(tmp_path / "planner.sock", answers)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    try:
+        with subprocess.Popen([BIN / "decamp", "evacuate", "h1", "--socket", tmp_path / "planner.sock", "-o", "json"],
+                              stdout=subprocess.PIPE, text=True) as process:
+            assert server.asked_for.wait(20)
+            process.send_signal(signal.SIGINT)
+            out, _ = process.communicate(timeout=20)
+        assert process.returncode == 0 and out == plan
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    bodies = {path: json.loads(body) for _, path, body in server.asked}
+    assert bodies["/v1/interrupts"] == {"token": bodies["/v1/plans"]["token"]}
 
 
 @pytest.mark.parametrize("status, body, code, word", [

@@ -476,6 +476,19 @@ def test_more_questions_than_fit_are_refused(tmp_path):
         assert planner.request("POST", "/v1/plans", EVACUATE)[0] == 200
 
 
+def test_interrupts_end_the_search_of_their_goal(planner):
+    full_cluster(planner)
+    assert planner.request("POST", "/v1/interrupts", {"token": "ab"}) == (200, {"interrupted": False})
+    assert planner.request("POST", "/v1/interrupts", {})[0] == 400
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        asked = [pool.submit(planner.request, "POST", "/v1/plans", {**EVACUATE, "token": "ab", "seed": n})
+                 for n in range(8)]
+        found = [planner.request("POST", "/v1/interrupts", {"token": "ab"})[1]["interrupted"] for _ in range(20)]
+        answers = [a.result() for a in asked]
+    assert any(found)
+    assert all(status == 200 and plan["steps"] for status, plan in answers)
+
+
 def test_clients_that_hang_up_and_an_end_with_questions_under_way(planner):
     full_cluster(planner)
     body = json.dumps(EVACUATE)
