@@ -151,23 +151,29 @@ static enum dc_status delete_needless(struct core *core, json_t *core_out, struc
     return rc;
 }
 
+static enum dc_status find_core(struct core *core, const struct plan *plan, bool *vms, bool *hosts, json_t *core_out,
+                                struct dc_error *err) {
+    find_named(core, plan, vms, hosts);
+    if (core->explainer->goal->deadline_ms > 0)
+        add_limit(core, "the deadline", json_pack("[{s:s, s:n}]", "change", "deadline_ms", "to"));
+    add_budgets(core, vms);
+    add_hosts(core, hosts);
+    add_rules(core, vms);
+    return delete_needless(core, core_out, err);
+}
+
 enum dc_status explain_core(struct explainer *explainer, const struct plan *plan, json_t **core_out,
                             struct dc_error *err) {
     struct core core = {.explainer = explainer};
     const struct fleet *fleet = explainer->fleet;
     bool *vms = calloc(fleet->n_vms + 1, sizeof(*vms));
     bool *hosts = calloc(fleet->n_hosts + 1, sizeof(*hosts));
+    enum dc_status rc;
     *core_out = json_array();
-    enum dc_status rc = vms == NULL || hosts == NULL || *core_out == NULL ? error_set_nomem(err) : DC_OK;
-    if (rc == DC_OK) {
-        find_named(&core, plan, vms, hosts);
-        if (explainer->goal->deadline_ms > 0)
-            add_limit(&core, "the deadline", json_pack("[{s:s, s:n}]", "change", "deadline_ms", "to"));
-        add_budgets(&core, vms);
-        add_hosts(&core, hosts);
-        add_rules(&core, vms);
-        rc = delete_needless(&core, *core_out, err);
-    }
+    if (vms != NULL && hosts != NULL && *core_out != NULL)
+        rc = find_core(&core, plan, vms, hosts, *core_out, err);
+    else
+        rc = error_set_nomem(err);
     for (size_t i = 0; i < core.n; i++)
         json_decref(core.limits[i].without);
     free(vms);

@@ -102,7 +102,7 @@ static enum dc_status explain_more(struct explainer *explainer, const struct pla
     rc = load_s != NULL ? find_loads(explainer->fleet, &question, plan, load_s, err) : error_set_nomem(err);
     if (rc == DC_OK)
         rc = try_slots(explainer, plan, more, err);
-    if (rc == DC_OK)
+    if (rc == DC_OK && load_s != NULL)
         rc = try_links(explainer, plan, load_s, more, err);
     free(load_s);
     question_dispose(&question);

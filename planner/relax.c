@@ -66,7 +66,7 @@ enum dc_status relax_parse(struct relax_list *list, const char *text, struct dc_
     const char *colon = strchr(text, ':');
     const char *equals = strrchr(text, '=');
     const size_t n_word = colon != NULL ? (size_t)(colon - text) : 0;
-    for (size_t i = 0; i < N_KINDS; i++) {
+    for (size_t i = 0; colon != NULL && i < N_KINDS; i++) {
         if (strlen(kinds[i].word) != n_word || strncmp(text, kinds[i].word, n_word) != 0)
             continue;
         const bool named = kinds[i].subject != NULL;

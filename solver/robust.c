@@ -62,7 +62,7 @@ static bool copy_vms(struct robust *robust) {
     return ok;
 }
 
-static enum dc_status robust_init(struct robust *robust, struct dc_error *err) {
+static bool robust_init(struct robust *robust) {
     const struct problem *problem = robust->problem;
     const double risk_frac = problem->risk_frac > 0 ? problem->risk_frac : default_risk_frac;
     robust->planned_deviations = cost_spread_deviations(1 - risk_frac);
@@ -71,10 +71,8 @@ static enum dc_status robust_init(struct robust *robust, struct dc_error *err) {
     robust->arc_pre_s = calloc(problem->n_arcs + 1, sizeof(double));
     robust->arc_post_s = calloc(problem->n_arcs + 1, sizeof(double));
     robust->host_work_s = calloc(problem->n_hosts + 1, sizeof(double));
-    if (robust->rng == NULL || robust->arc_bytes == NULL || robust->arc_pre_s == NULL || robust->arc_post_s == NULL ||
-        robust->host_work_s == NULL || !copy_vms(robust))
-        return error_set_nomem(err);
-    return DC_OK;
+    return robust->rng != NULL && robust->arc_bytes != NULL && robust->arc_pre_s != NULL &&
+           robust->arc_post_s != NULL && robust->host_work_s != NULL && copy_vms(robust);
 }
 
 /* Planned with the median itself, the two quantiles say nothing of the spread. */
@@ -168,9 +166,8 @@ static enum dc_status decoded_makespan(struct robust *robust, double *makespan_s
     const enum dc_status rc = decoder_new(&robust->drawn, robust->to, PROBLEM_P95, &decoder, err);
     if (rc != DC_OK)
         return rc;
-    *makespan_s_out = decoder_makespan(decoder, robust->order);
-    if (!isfinite(*makespan_s_out))
-        *makespan_s_out = scaled_makespan(robust);
+    const double makespan_s = decoder_makespan(decoder, robust->order);
+    *makespan_s_out = isfinite(makespan_s) ? makespan_s : scaled_makespan(robust);
     decoder_free(&decoder);
     return DC_OK;
 }
@@ -199,6 +196,21 @@ static enum dc_status run_all(struct robust *robust, const struct robust_options
     return rc;
 }
 
+static enum dc_status run_and_sort(struct robust *robust, const struct robust_options *options, double *makespans_s,
+                                   size_t n_runs, struct solution_forecast *out, struct dc_error *err) {
+    robust->planned_load_s = load_s(robust, robust->problem);
+    if (robust->planned_load_s <= 0)
+        return DC_OK;
+    const enum dc_status rc = run_all(robust, options, makespans_s, n_runs, out, err);
+    if (rc != DC_OK || out->n_runs == 0)
+        return rc;
+    gsl_sort(makespans_s, 1, out->n_runs);
+    out->makespan_s[PROBLEM_P50] = gsl_stats_quantile_from_sorted_data(makespans_s, 1, out->n_runs, 0.5);
+    out->makespan_s[PROBLEM_P95] = gsl_stats_quantile_from_sorted_data(makespans_s, 1, out->n_runs, 0.95);
+    out->deadline_met_frac /= (double)out->n_runs;
+    return DC_OK;
+}
+
 enum dc_status robust_forecast(const struct problem *problem, const long *to, const struct decode_order *order,
                                double makespan_s, const struct robust_options *options,
                                struct solution_forecast *forecast_out, struct dc_error *err) {
@@ -208,19 +220,11 @@ enum dc_status robust_forecast(const struct problem *problem, const long *to, co
     const size_t n_runs = runs_for(order->n, forecast_out->decoded);
     struct robust robust = {.problem = problem, .to = to, .order = order, .makespan_s = makespan_s};
     double *makespans_s = calloc(n_runs, sizeof(*makespans_s));
-    enum dc_status rc = makespans_s == NULL ? error_set_nomem(err) : robust_init(&robust, err);
-    if (rc == DC_OK) {
-        robust.planned_load_s = load_s(&robust, problem);
-        if (robust.planned_load_s > 0)
-            rc = run_all(&robust, options, makespans_s, n_runs, forecast_out, err);
-    }
-    const size_t n = forecast_out->n_runs;
-    if (rc == DC_OK && n > 0) {
-        gsl_sort(makespans_s, 1, n);
-        forecast_out->makespan_s[PROBLEM_P50] = gsl_stats_quantile_from_sorted_data(makespans_s, 1, n, 0.5);
-        forecast_out->makespan_s[PROBLEM_P95] = gsl_stats_quantile_from_sorted_data(makespans_s, 1, n, 0.95);
-        forecast_out->deadline_met_frac /= (double)n;
-    }
+    enum dc_status rc = DC_ENOMEM;
+    if (makespans_s == NULL || !robust_init(&robust))
+        (void)error_set_nomem(err);
+    else
+        rc = run_and_sort(&robust, options, makespans_s, n_runs, forecast_out, err);
     robust_dispose(&robust);
     free(makespans_s);
     return rc;
