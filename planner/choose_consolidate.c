@@ -19,7 +19,6 @@
 static const double default_payback_ms = 24 * 3600e3;
 static const double first_limit_frac = 0.3; /* of the time limit, for the first round's questions */
 static const double next_limit_frac = 0.6;  /* of the round before: fixed, so that answers repeat */
-static const double rounding_ms = 1;
 enum { MAX_ROUNDS = 12 };
 
 struct chooser {
@@ -192,7 +191,7 @@ static double off_at_ms(const struct chooser *chooser, size_t host) {
 static bool drop_late(struct chooser *chooser) {
     size_t n_late = 0;
     for (size_t host = 0; host < chooser->staging->fleet->n_hosts; host++)
-        n_late += chooser->chosen.off[host] && off_at_ms(chooser, host) > chooser->limit_ms + rounding_ms;
+        n_late += chooser->chosen.off[host] && off_at_ms(chooser, host) > chooser->limit_ms;
     for (size_t n = 0; n < (n_late + 1) / 2; n++) {
         size_t latest = SIZE_MAX;
         for (size_t host = 0; host < chooser->staging->fleet->n_hosts; host++)

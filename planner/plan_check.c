@@ -8,6 +8,7 @@
 
 #include "base/units.h"
 #include "planner/plan_bound.h"
+#include "planner/plan_check_stage.h"
 #include "planner/plan_replay.h"
 #include "planner/plan_violation.h"
 #include "planner/question.h"
@@ -191,24 +192,48 @@ static enum dc_status judge(const struct question *question, const struct plan *
     return rc == DC_OK ? check_steps(question, plan, solution, check, err) : rc;
 }
 
-static enum dc_status run(const struct plan *plan, const struct fleet *fleet, struct plan_check *check,
-                          struct dc_error *err) {
-    struct goal goal;
+static enum dc_status check_goal_of(const struct plan *plan, const struct fleet *fleet, const struct goal *goal,
+                                    struct plan_check *check, struct dc_error *err) {
     struct question question = {0};
     struct solution solution = {0};
     bool known = false;
-    enum dc_status rc = goal_from_json(plan->goal, &goal, err);
-    if (rc != DC_OK) {
-        (void)error_prefix(err, "goal");
-        return rc;
-    }
-    rc = question_init(fleet, &goal, &question, err);
+    enum dc_status rc = question_init(fleet, goal, &question, err);
     if (rc == DC_OK)
         rc = build_solution(plan, fleet, &solution, check->violations, &known, err);
     if (rc == DC_OK && known)
         rc = judge(&question, plan, &solution, check, err);
     solution_dispose(&solution);
     question_dispose(&question);
+    return rc;
+}
+
+static enum dc_status read_goal(const struct plan *plan, struct goal *goal_out, struct dc_error *err) {
+    const enum dc_status rc = goal_from_json(plan->goal, goal_out, err);
+    if (rc != DC_OK)
+        (void)error_prefix(err, "goal");
+    return rc;
+}
+
+enum dc_status plan_check_plain(const struct plan *plan, const struct fleet *fleet, struct plan_check *check,
+                                struct dc_error *err) {
+    struct goal goal;
+    enum dc_status rc = read_goal(plan, &goal, err);
+    if (rc != DC_OK)
+        return rc;
+    rc = goal_is_choice(&goal) ? error_set(err, DC_EINVAL, "goal: a stage names what moves")
+                               : check_goal_of(plan, fleet, &goal, check, err);
+    goal_dispose(&goal);
+    return rc;
+}
+
+static enum dc_status run(const struct plan *plan, const struct fleet *fleet, struct plan_check *check,
+                          struct dc_error *err) {
+    struct goal goal;
+    enum dc_status rc = read_goal(plan, &goal, err);
+    if (rc != DC_OK)
+        return rc;
+    rc = goal_is_choice(&goal) ? plan_check_stages(plan, fleet, &goal, check, err)
+                               : check_goal_of(plan, fleet, &goal, check, err);
     goal_dispose(&goal);
     return rc;
 }

@@ -22,6 +22,10 @@ struct plan_check {
  * else is wrong is a violation. */
 DC_WARN_UNUSED enum dc_status plan_check_run(const struct plan *plan, const struct fleet *fleet,
                                              struct plan_check *check_out, struct dc_error *err);
+
+/* Appends what breaks in a plan whose goal names what moves. */
+DC_WARN_UNUSED enum dc_status plan_check_plain(const struct plan *plan, const struct fleet *fleet,
+                                               struct plan_check *check, struct dc_error *err);
 void plan_check_dispose(struct plan_check *check);
 
 /* Appends a printf sentence to an array. */

@@ -1,0 +1,93 @@
+/* What each goal that leaves a choice promises. */
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "base/units.h"
+#include "planner/plan_check_stage.h"
+#include "planner/plan_energy.h"
+
+#include <math.h>
+#include <string.h>
+
+static const double rounding_ms = 2;
+static const double energy_slack_frac = 1e-6;
+static const double energy_slack = 1; /* a watt, a joule, a millisecond */
+
+static bool is_whole(const struct plan *plan) {
+    return plan->status == PLAN_OPTIMAL || plan->status == PLAN_FEASIBLE;
+}
+
+static enum dc_status check_limit(const struct plan_staged *staged, double limit_ms, const char *name,
+                                  struct dc_error *err) {
+    if (limit_ms <= 0 || staged->plan->makespan_ms.p95 <= limit_ms + rounding_ms)
+        return DC_OK;
+    char limit[UNITS_TEXT_BYTES], found[UNITS_TEXT_BYTES];
+    return plan_check_say(staged->violations, err, "the plan: takes %s, %s is %s",
+                          units_format_duration(staged->plan->makespan_ms.p95, found, sizeof(found)), name,
+                          units_format_duration(limit_ms, limit, sizeof(limit)));
+}
+
+static bool is_off(const json_t *object, const char *key, double value) {
+    const json_t *claimed = json_object_get(object, key);
+    if (!isfinite(value))
+        return !json_is_null(claimed);
+    const double number = json_number_value(claimed);
+    return !json_is_number(claimed) || fabs(number - value) > energy_slack + energy_slack_frac * fabs(value);
+}
+
+static enum dc_status check_energy(const struct plan_staged *staged, struct dc_error *err) {
+    const json_t *claimed = staged->plan->energy;
+    struct plan_energy energy;
+    if (claimed == NULL)
+        return DC_OK;
+    enum dc_status rc = plan_energy_of(staged->plan, staged->fleet, &energy, err);
+    const struct {
+        const char *key;
+        double value;
+    } figures[] = {
+        {"watts_before", energy.watts_before},         {"watts_after", energy.watts_after},
+        {"migration_joules", energy.migration_joules}, {"host_joules", energy.host_joules},
+        {"break_even_ms", energy.break_even_ms},       {"watts_saved", energy.watts_before - energy.watts_after},
+    };
+    for (size_t i = 0; rc == DC_OK && i < sizeof(figures) / sizeof(figures[0]); i++)
+        if (is_off(claimed, figures[i].key, figures[i].value))
+            rc = plan_check_say(staged->violations, err, "energy.%s: the steps make it %.3f", figures[i].key,
+                                figures[i].value);
+    return rc;
+}
+
+/* Hosts that are on, before and after. */
+static enum dc_status check_counts(const struct plan_staged *staged, struct dc_error *err) {
+    const struct plan *plan = staged->plan;
+    double n_before = 0, n_after = 0;
+    for (size_t i = 0; i < staged->fleet->n_hosts; i++)
+        n_before += staged->fleet->hosts[i].state == FLEET_HOST_ON;
+    n_after = n_before;
+    for (size_t i = 0; i < plan->n_steps; i++)
+        n_after += (plan->steps[i].action == PLAN_BOOT) - (plan->steps[i].action == PLAN_SHUTDOWN);
+    if (json_number_value(json_object_get(plan->choice, "hosts_on_before")) != n_before ||
+        json_number_value(json_object_get(plan->choice, "hosts_on_after")) != n_after)
+        return plan_check_say(staged->violations, err, "choice: %.0f hosts are on before and %.0f after the plan",
+                              n_before, n_after);
+    if (json_number_value(json_object_get(plan->choice, "hosts_on_at_least")) > n_after)
+        return plan_check_say(staged->violations, err, "choice: fewer hosts are on than it says is possible");
+    return DC_OK;
+}
+
+static enum dc_status check_consolidate(const struct plan_staged *staged, struct dc_error *err) {
+    const struct goal_choice *choice = &staged->goal->choice;
+    enum dc_status rc = check_counts(staged, err);
+    if (rc == DC_OK)
+        rc = check_energy(staged, err);
+    if (rc == DC_OK)
+        rc = check_limit(staged, choice->max_time_ms, "the time given", err);
+    if (rc == DC_OK && is_whole(staged->plan) && staged->plan->n_hosts_off < choice->power_off)
+        rc = plan_check_say(staged->violations, err, "the plan: switches %zu hosts off, %u were asked for",
+                            staged->plan->n_hosts_off, choice->power_off);
+    return rc;
+}
+
+enum dc_status plan_check_goal(const struct plan_staged *staged, struct dc_error *err) {
+    enum dc_status rc = check_limit(staged, staged->goal->deadline_ms, "the deadline", err);
+    if (rc == DC_OK && staged->goal->kind == GOAL_CONSOLIDATE)
+        rc = check_consolidate(staged, err);
+    return rc;
+}
