@@ -13,7 +13,7 @@ static void record(struct dc_error *err, enum dc_status status, int os_errno, co
     (void)vsnprintf(err->text, sizeof(err->text), format, args);
 }
 
-enum dc_status error_set(struct dc_error *err, enum dc_status status, const char *format, ...) {
+enum dc_status(error_set)(struct dc_error *err, enum dc_status status, const char *format, ...) {
     if (err == NULL || err->status != DC_OK)
         return status;
     va_list args;
@@ -36,7 +36,7 @@ enum dc_status error_set_errno(struct dc_error *err, int os_errno, const char *f
     return status;
 }
 
-enum dc_status error_set_nomem(struct dc_error *err) {
+enum dc_status(error_set_nomem)(struct dc_error *err) {
     return error_set(err, DC_ENOMEM, "%s", status_text(DC_ENOMEM));
 }
 

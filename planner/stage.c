@@ -160,7 +160,7 @@ static enum dc_status describe(struct staging *staging, const json_t *question, 
         "p95", (json_int_t)llround(answer->makespan_ms.p95), "lower_bound_ms",
         (json_int_t)llround(answer->lower_bound_ms), "gap_frac",
         isfinite(answer->gap_frac) ? json_real(answer->gap_frac) : json_null(), "bound", answer->bound, "forecast",
-        answer->forecast, "first_step", (json_int_t)(n_before + 1), "n_steps", (json_int_t)answer->n_steps);
+        answer->forecast, "first_step", (json_int_t)n_before + 1, "n_steps", (json_int_t)answer->n_steps);
     if (stage == NULL || json_array_append_new(staging->plan->stages, stage) != 0)
         return error_set_nomem(err);
     return DC_OK;
