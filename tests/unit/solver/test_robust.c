@@ -22,7 +22,7 @@
 static struct solution solved(struct problem *problem) {
     struct dc_error err = DC_ERROR_NONE;
     const struct solve_options options = {.seed = 1};
-    struct solution solution;
+    struct solution solution = {0};
     if (problem_freeze(problem, &err) != DC_OK || solve(problem, &options, &solution, &err) != DC_OK)
         fail_msg("%s", error_text(&err));
     return solution;
