@@ -226,8 +226,8 @@ static void say_deadline(struct wording *w) {
 
 static void say_deadlock(struct wording *w) {
     (void)snprintf(w->what, sizeof(w->what),
-                   "%s waits for memory on %s that frees only after it has moved itself: a hop over a third host is "
-                   "needed",
+                   "%s waits for memory on %s that frees only after it has moved itself, and no other "
+                   "host has room to park what is in the way",
                    w->vm, w->host);
     if (w->conflict->vm != PROBLEM_ANY)
         offer_host(w, "memory_bytes", w->question->fleet->vms[w->conflict->vm].memory_bytes);

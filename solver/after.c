@@ -232,7 +232,8 @@ static bool init(struct builder *builder) {
     for (size_t host = 0; host < problem->n_hosts; host++)
         builder->ledgers[host].free_bytes = problem->hosts[host].memory_bytes;
     for (size_t vm = 0; vm < problem->n_vms; vm++) {
-        builder->ledgers[problem->vms[vm].host].free_bytes -= problem->vms[vm].memory_bytes;
+        if (!problem_is_leg(problem, vm))
+            builder->ledgers[problem->vms[vm].host].free_bytes -= problem->vms[vm].memory_bytes;
         builder->step_of[vm] = no_step;
     }
     for (size_t i = 0; i < builder->n_steps; i++) {

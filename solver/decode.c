@@ -183,6 +183,10 @@ struct solution_conflict decoder_explain(const struct decoder *decoder, size_t v
     return conflict;
 }
 
+double decoder_free_bytes(const struct decoder *decoder, size_t host) {
+    return decoder->hosts[host].free_bytes;
+}
+
 const struct decode_score *decoder_score(const struct decoder *decoder) {
     return &decoder->score;
 }
@@ -260,6 +264,20 @@ static enum dc_status write_steps(const struct decoder *decoder, struct solution
     return write_rates(decoder, solution, err);
 }
 
+/* Legs become steps of their VMs. */
+static void name_hops(const struct problem *problem, struct solution *solution) {
+    const size_t n_whole = problem->n_vms - problem->n_legs;
+    for (size_t i = 0; i < solution->n_steps; i++) {
+        struct solution_step *step = &solution->steps[i];
+        for (size_t leg = 0; leg < problem->n_legs; leg++)
+            step->hop = step->hop || step->vm == problem->leg_vm[leg];
+        if (step->vm >= n_whole) {
+            step->vm = problem->leg_vm[step->vm - n_whole];
+            step->hop = false;
+        }
+    }
+}
+
 enum dc_status decoder_schedule(struct decoder *decoder, const struct decode_order *order, struct solution *solution,
                                 double *makespan_s_out, struct dc_error *err) {
     decoder->recording = true;
@@ -268,10 +286,13 @@ enum dc_status decoder_schedule(struct decoder *decoder, const struct decode_ord
     decoder->recording = false;
     if (decoder->out_of_memory)
         return error_set_nomem(err);
-    const enum dc_status rc = write_steps(decoder, solution, err);
+    enum dc_status rc = write_steps(decoder, solution, err);
+    if (rc == DC_OK)
+        rc = after_fill(decoder->problem, solution, err);
     if (rc != DC_OK)
         return rc;
+    name_hops(decoder->problem, solution);
     solution->makespan_s[decoder->quantile] = decoder->score.makespan_s;
     *makespan_s_out = decoder->score.n_unstarted > 0 ? INFINITY : decoder->score.makespan_s;
-    return after_fill(decoder->problem, solution, err);
+    return DC_OK;
 }

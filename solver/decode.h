@@ -54,6 +54,9 @@ struct solution_conflict decoder_explain(const struct decoder *decoder, size_t v
 /* Of the last decode; lent until the next. */
 const struct decode_score *decoder_score(const struct decoder *decoder);
 
+/* Memory for VMs that nobody held on the host at the end of the last decode (negative where it was too full before). */
+double decoder_free_bytes(const struct decoder *decoder, size_t host);
+
 /* When the VM's migration ended in the last decode; INFINITY if it never started. */
 double decoder_end_s(const struct decoder *decoder, size_t vm);
 

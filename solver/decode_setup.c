@@ -95,7 +95,8 @@ static void add_movers(struct decoder *decoder, const long *to) {
     for (size_t host = 0; host < problem->n_hosts; host++)
         decoder->hosts[host].initial_free_bytes = problem->hosts[host].memory_bytes;
     for (size_t vm = 0; vm < problem->n_vms; vm++) {
-        decoder->hosts[problem->vms[vm].host].initial_free_bytes -= problem->vms[vm].memory_bytes;
+        if (!problem_is_leg(problem, vm))
+            decoder->hosts[problem->vms[vm].host].initial_free_bytes -= problem->vms[vm].memory_bytes;
         decoder->mover_of[vm] = SIZE_MAX;
         if (!is_mover(problem, to, vm))
             continue;

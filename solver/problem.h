@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { PROBLEM_ANY = -1 };
+enum { PROBLEM_ANY = -1, PROBLEM_MAX_PARKS = 64 };
 
 /* Which figures a schedule is made of. P95 is what is planned with: another
  * quantile where the problem's risk_frac says so. */
@@ -106,6 +106,10 @@ struct problem {
     double deadline_s;     /* INFINITY: none */
     double risk_frac;      /* how likely a migration exceeds its cost at PROBLEM_P95; 0: 0.05 */
     unsigned max_parallel; /* migrations in flight in the whole plan; 0 = not limited */
+    /* Second legs of hops (solver/detour.h): the last n_legs VMs, each the way on of the VM leg_vm[i] from where its
+     * own move parks it. None in a problem as it is asked. */
+    size_t n_legs;
+    const size_t *leg_vm;
     /* Routes, filled by problem_freeze(): see problem_path(). */
     size_t *route_row;   /* per host: first entry of its row in route_begin, or SIZE_MAX */
     size_t *route_begin; /* per row n_hosts + 1 offsets into route_arcs */
@@ -115,9 +119,16 @@ struct problem {
 void problem_dispose(struct problem *problem);
 
 /* Checks the arrays (finite, in range, consistent; our own bug otherwise:
- * DC_EINTERNAL) and computes the routes from every host with a moving VM:
- * fewest arcs, then the widest narrowest arc, then the lowest arc number. */
+ * DC_EINTERNAL) and computes the routes from every host with a moving VM, and
+ * from those where one could be parked on its way (the PROBLEM_MAX_PARKS receiving hosts with the most
+ * memory free, where a host that VMs leave also receives): fewest arcs, then the widest narrowest arc,
+ * then the lowest arc number. */
 DC_WARN_UNUSED enum dc_status problem_freeze(struct problem *problem, struct dc_error *err);
+
+/* Is it the second leg of a hop? Its memory is then the VM's own, counted where that is. */
+static inline bool problem_is_leg(const struct problem *problem, size_t vm) {
+    return vm >= problem->n_vms - problem->n_legs;
+}
 
 /* The arcs of the path between two hosts, lent by the problem; *n_arcs_out is
  * 0 where no path exists. */

@@ -10,9 +10,9 @@
 static const double optimal_gap_frac = 0.001;
 static const double deadline_slack_frac = 1e-9; /* rounding */
 
-static const struct solution_step *find_step(const struct solution *solution, size_t vm) {
+static const struct solution_step *find_step(const struct solution *solution, const struct solution_step *step) {
     for (size_t i = 0; i < solution->n_steps; i++)
-        if (solution->steps[i].vm == vm)
+        if (solution->steps[i].vm == step->vm && solution->steps[i].from == step->from)
             return &solution->steps[i];
     return NULL;
 }
@@ -33,7 +33,7 @@ enum dc_status report_p50(const struct problem *view, const long *to, const stru
         solution->makespan_s[PROBLEM_P50] = fmin(makespan_s, solution->makespan_s[PROBLEM_P95]);
         for (size_t i = 0; i < solution->n_steps; i++) {
             struct solution_step *step = &solution->steps[i];
-            const struct solution_step *same = find_step(&p50, step->vm);
+            const struct solution_step *same = find_step(&p50, step);
             if (same == NULL)
                 continue;
             step->duration_p50_s = fmin(same->end_s - same->start_s, step->end_s - step->start_s);

@@ -129,16 +129,48 @@ static bool store_path(const struct search *search, const struct problem *proble
     return true;
 }
 
-/* Numbers the rows; returns how many there are. */
-static size_t number_rows(struct problem *problem) {
-    size_t n_rows = 0;
+/* Of the receiving hosts without a row, that with the most memory free; SIZE_MAX: none. */
+static size_t find_park(const struct problem *problem, const double *free_bytes) {
+    size_t best = SIZE_MAX;
     for (size_t host = 0; host < problem->n_hosts; host++)
+        if (problem->hosts[host].receives && problem->route_row[host] == SIZE_MAX &&
+            (best == SIZE_MAX || free_bytes[host] > free_bytes[best]))
+            best = host;
+    return best;
+}
+
+/* Memory can only be short in a circle where a host that VMs leave also receives. */
+static bool may_need_parks(const struct problem *problem) {
+    for (size_t host = 0; host < problem->n_hosts; host++)
+        if (problem->hosts[host].receives && problem->route_row[host] != SIZE_MAX)
+            return true;
+    return false;
+}
+
+/* Numbers the rows; returns how many there are, SIZE_MAX without memory. */
+static size_t number_rows(struct problem *problem) {
+    double *free_bytes = calloc(problem->n_hosts + 1, sizeof(*free_bytes));
+    size_t n_rows = 0;
+    if (free_bytes == NULL)
+        return SIZE_MAX;
+    for (size_t host = 0; host < problem->n_hosts; host++) {
         problem->route_row[host] = SIZE_MAX;
+        free_bytes[host] = problem->hosts[host].memory_bytes;
+    }
     for (size_t vm = 0; vm < problem->n_vms; vm++) {
         size_t *row = &problem->route_row[problem->vms[vm].host];
+        free_bytes[problem->vms[vm].host] -= problem->vms[vm].memory_bytes;
         if (problem->vms[vm].moves && *row == SIZE_MAX)
             *row = n_rows++ * (problem->n_hosts + 1);
     }
+    const size_t n_parks = may_need_parks(problem) ? PROBLEM_MAX_PARKS : 0;
+    for (size_t park = 0; park < n_parks; park++) {
+        const size_t host = find_park(problem, free_bytes);
+        if (host == SIZE_MAX)
+            break;
+        problem->route_row[host] = n_rows++ * (problem->n_hosts + 1);
+    }
+    free(free_bytes);
     return n_rows;
 }
 
@@ -155,7 +187,8 @@ enum dc_status route_fill(struct problem *problem, struct dc_error *err) {
     if (problem->route_row == NULL || problem->n_arcs >= no_arc)
         return error_set_nomem(err);
     const size_t n_rows = number_rows(problem);
-    problem->route_begin = calloc(n_rows * (problem->n_hosts + 1) + 1, sizeof(*problem->route_begin));
+    if (n_rows != SIZE_MAX)
+        problem->route_begin = calloc(n_rows * (problem->n_hosts + 1) + 1, sizeof(*problem->route_begin));
     if (problem->route_begin == NULL || !search_init(&search, problem)) {
         rc = error_set_nomem(err);
         goto out;

@@ -7,6 +7,7 @@
 #include "solver/solve.h"
 
 #include "solver/bound.h"
+#include "solver/bypass.h"
 #include "solver/place.h"
 #include "solver/precheck.h"
 #include "solver/report.h"
@@ -24,7 +25,7 @@ static const double milp_time_s = 2;         /* a cut-off for each use; node lim
 static const double worth_model_frac = 0.01; /* gaps above this are worth the step model */
 static const double overtime_frac = 0.05;    /* of the time limit, for what a plan is not complete without */
 static const double cancelled_forecast_s = 0.2;
-enum { MODEL_DECODES = 300, QUICK_DECODES = 40 };
+enum { MODEL_DECODES = 300, QUICK_DECODES = 40, BYPASS_DECODES = 60, BYPASS_NODES = 200 };
 
 struct solver {
     const struct problem *problem;
@@ -36,6 +37,9 @@ struct solver {
     long *to;              /* per VM */
     struct decode_order order;
     struct decoder *decoder;
+    struct bypass bypass;          /* where the order is one of its detour */
+    const struct problem *planned; /* what is decoded: the view, or the detour of it */
+    const long *planned_to;
 };
 
 static bool solver_init(struct solver *solver) {
@@ -49,12 +53,15 @@ static bool solver_init(struct solver *solver) {
     if (solver->view.vms == NULL || solver->skip == NULL || solver->to == NULL || solver->order.vm == NULL ||
         solver->order.threshold_frac == NULL)
         return false;
+    solver->planned = &solver->view;
+    solver->planned_to = solver->to;
     if (solver->problem->n_vms > 0)
         memcpy(solver->view.vms, solver->problem->vms, solver->problem->n_vms * sizeof(*solver->view.vms));
     return true;
 }
 
 static void solver_dispose(struct solver *solver) {
+    bypass_dispose(&solver->bypass);
     decoder_free(&solver->decoder);
     free(solver->view.vms);
     free(solver->skip);
@@ -180,13 +187,41 @@ static enum dc_status find_order(struct solver *solver, struct dc_error *err) {
     return DC_OK;
 }
 
-/* Leaves out what the last decode could not start, each with what holds it up. */
+/* By way of other hosts, where that lets all VMs start; else `bypass` says which remain. */
+static enum dc_status try_bypass(struct solver *solver, bool *complete_out, struct dc_error *err) {
+    struct bypass_options options = {.milp = milp_limits_now(solver),
+                                     .search = search_options_now(solver, BYPASS_DECODES)};
+    struct decoder *decoder = NULL;
+    options.milp.n_nodes = BYPASS_NODES;
+    bypass_dispose(&solver->bypass);
+    enum dc_status rc =
+        bypass_find(&solver->view, solver->to, solver->decoder, &solver->order, &options, &solver->bypass, err);
+    *complete_out = rc == DC_OK && solver->bypass.found;
+    for (size_t vm = 0; *complete_out && vm < solver->problem->n_vms; vm++)
+        *complete_out = !solver->bypass.stuck[vm];
+    if (rc != DC_OK || !*complete_out)
+        return rc;
+    rc = decoder_new(&solver->bypass.detour.problem, solver->bypass.detour.to, PROBLEM_P95, &decoder, err);
+    if (rc != DC_OK)
+        return rc;
+    decoder_free(&solver->decoder);
+    free(solver->order.vm);
+    free(solver->order.threshold_frac);
+    solver->decoder = decoder;
+    solver->order = solver->bypass.order;
+    solver->bypass.order = (struct decode_order){0};
+    solver->planned = &solver->bypass.detour.problem;
+    solver->planned_to = solver->bypass.detour.to;
+    return DC_OK;
+}
+
+/* Leaves out what neither order nor bypass could start, each with what holds it up. */
 static enum dc_status leave_unstarted(struct solver *solver, struct dc_error *err) {
     enum dc_status rc = DC_OK;
     size_t n_kept = 0;
     for (size_t i = 0; rc == DC_OK && i < solver->order.n; i++) {
         const size_t vm = solver->order.vm[i];
-        if (decoder_started(solver->decoder, vm))
+        if (!solver->bypass.stuck[vm])
             continue;
         const struct solution_conflict conflict = decoder_explain(solver->decoder, vm);
         rc = solution_add_conflict(solver->solution, &conflict, err);
@@ -204,17 +239,24 @@ static enum dc_status leave_unstarted(struct solver *solver, struct dc_error *er
     return rc;
 }
 
+static size_t n_movers(const struct solver *solver) {
+    return solver->order.n - solver->planned->n_legs;
+}
+
 /* Writes the steps. VMs that no order could start are left out, and the bound is then that of the others. */
 static enum dc_status write_schedule(struct solver *solver, struct dc_error *err) {
     double makespan_s = 0;
-    const size_t n_before = solver->order.n;
+    const size_t n_before = n_movers(solver);
     enum dc_status rc = decoder_schedule(solver->decoder, &solver->order, solver->solution, &makespan_s, err);
     while (rc == DC_OK && !isfinite(makespan_s)) {
-        rc = leave_unstarted(solver, err);
+        bool complete = false;
+        rc = try_bypass(solver, &complete, err);
+        if (rc == DC_OK && !complete)
+            rc = leave_unstarted(solver, err);
         if (rc == DC_OK)
             rc = decoder_schedule(solver->decoder, &solver->order, solver->solution, &makespan_s, err);
     }
-    return rc == DC_OK && solver->order.n < n_before ? find_bound(solver, err) : rc;
+    return rc == DC_OK && n_movers(solver) < n_before ? find_bound(solver, err) : rc;
 }
 
 static double gap_frac(const struct solution *solution) {
@@ -244,8 +286,9 @@ static enum dc_status take_order(struct solver *solver, struct decode_order *ord
  * question only where no destination was free. */
 static enum dc_status try_model(struct solver *solver, struct dc_error *err) {
     struct solution *solution = solver->solution;
-    if (solver->options->is_quick || solver->order.n < 2 || solver->order.n > STEP_MODEL_MAX_VMS ||
-        gap_frac(solution) <= worth_model_frac || solution->time_limit_hit || solution->cancelled)
+    if (solver->options->is_quick || solver->planned != &solver->view || solver->order.n < 2 ||
+        solver->order.n > STEP_MODEL_MAX_VMS || gap_frac(solution) <= worth_model_frac || solution->time_limit_hit ||
+        solution->cancelled)
         return DC_OK;
     size_t vms[STEP_MODEL_MAX_VMS];
     double threshold_frac[STEP_MODEL_MAX_VMS];
@@ -278,8 +321,8 @@ static enum dc_status forecast(struct solver *solver, struct dc_error *err) {
         options.end_s = fmax(solver->end_s, now_s) + overtime_frac * limit_s;
     if (solution->cancelled)
         options.end_s = now_s + cancelled_forecast_s;
-    return robust_forecast(&solver->view, solver->to, &solver->order, solution->makespan_s[PROBLEM_P95], &options,
-                           &solution->forecast, err);
+    return robust_forecast(solver->planned, solver->planned_to, &solver->order, solution->makespan_s[PROBLEM_P95],
+                           &options, &solution->forecast, err);
 }
 
 static enum dc_status find_answer(struct solver *solver, struct dc_error *err) {
@@ -297,13 +340,14 @@ static enum dc_status find_answer(struct solver *solver, struct dc_error *err) {
     if (rc != DC_OK)
         return rc;
     solver->solution->gap_frac = gap_frac(solver->solution);
-    rc = report_p50(&solver->view, solver->to, &solver->order, solver->solution, err);
+    rc = report_p50(solver->planned, solver->planned_to, &solver->order, solver->solution, err);
     if (rc == DC_OK && !solver->options->is_quick)
         rc = forecast(solver, err);
     if (rc == DC_OK)
         rc = report_status(solver->problem, has_left_out(solver), solver->solution, err);
     if (rc == DC_OK)
-        rc = report_verified(solver->problem, &solver->view, solver->to, &solver->order, solver->solution, err);
+        rc = report_verified(solver->problem, solver->planned, solver->planned_to, &solver->order, solver->solution,
+                             err);
     return rc;
 }
 

@@ -11,6 +11,8 @@ import jsonschema
 import pytest
 from hypothesis import HealthCheck, assume, given, settings, strategies as st
 
+import plan_rules
+import plan_rules
 import test_plan_properties as properties
 from test_certificates import GIGABIT, fleet, vm
 from test_cli import GIB, FLEETS, SCHEMAS, decamp, ok, plan_of
@@ -133,8 +135,25 @@ MOVES = {"format": "decamp/moves", "format_version": "1.0", "moves": [{"vm": "vm
 def test_a_swap_without_a_third_host(tmp_path):
     (tmp_path / "moves.json").write_text(json.dumps(MOVES), encoding="utf-8")
     plan, ways = check_ways_out(asked(tmp_path / "f.json", swap(2), "schedule", "--moves", tmp_path / "moves.json"))
-    assert any("third host" in c["what"] for c in plan["conflicts"])
+    assert any("room to park" in c["what"] for c in plan["conflicts"])
     assert any(w[0][0] == "--relax" and w[0][1].startswith("memory:h") for w in ways)
+
+
+def test_a_swap_with_a_third_host(tmp_path):
+    """One VM goes by way of it; the plan shows the hop, verifies, and says what each step waits for."""
+    (tmp_path / "moves.json").write_text(json.dumps(MOVES), encoding="utf-8")
+    question = asked(tmp_path / "f.json", swap(3), "schedule", "--moves", tmp_path / "moves.json")
+    plan = plan_of(*question, "--explain")
+    hops = [s for s in plan["steps"] if s["hop"]]
+    assert len(plan["steps"]) == 3 and [s["to"] for s in hops] == ["h3"]
+    onward = [s for s in plan["steps"] if s["vm"] == hops[0]["vm"] and not s["hop"]]
+    assert onward[0]["from"] == "h3" and onward[0]["start_ms"] >= hops[0]["end_ms"]
+    assert [*plan_rules.broken_memory(plan, swap(3)), *plan_rules.broken_order(plan)] == []
+    why = [o["why"] for o in plan["explanation"]["order"]]
+    assert why[0] == "starts at once" and all("step" in w for w in why[1:])
+    (tmp_path / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
+    ok("verify", tmp_path / "plan.json", "--fleet", tmp_path / "f.json")
+    assert " hop " in ok(*question)
 
 
 def test_several_reasons_are_given_together(tmp_path):

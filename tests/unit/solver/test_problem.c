@@ -86,6 +86,7 @@ static void test_paths_take_switch_backplanes(void **state) {
     (void)state;
     struct problem problem = small_network(2, 1, 1, 64, 1, 4);
     small_set_vm(&problem, 0, 0, 8, true, 0.01);
+    small_set_receives(&problem, 0, false);
     problem.arcs = realloc(problem.arcs, (problem.n_arcs + 1) * sizeof(*problem.arcs));
     problem.arcs[problem.n_arcs++] = (struct problem_arc){2, 2, 9, 0.5e9};
     freeze(&problem);

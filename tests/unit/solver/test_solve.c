@@ -211,6 +211,7 @@ static struct problem tight_swap(void) {
     problem.vms[0].to = 1;
     problem.vms[1].to = 0;
     problem.vms[2].to = 2;
+    problem.hosts[2].memory_bytes = 8 * small_gb; /* no room to park one of the two */
     return problem;
 }
 
@@ -236,6 +237,7 @@ static void test_deadlock_keeps_who_is_gathered_with_it(void **state) {
     problem.vms[0].to = 1;
     problem.vms[1].to = 0;
     problem.vms[2].to = 1;
+    problem.hosts[2].memory_bytes = 8 * small_gb;
     small_add_rule(&problem, PROBLEM_GATHER, 2, (size_t[]){0, 2});
     struct solution solution = run_seed(&problem, 1);
     assert_int_equal(solution.status, SOLUTION_INFEASIBLE);
