@@ -146,6 +146,25 @@ static void test_drawn_costs_stay_monotone(void **state) {
     free(high.points);
 }
 
+/* What dirties faster converges at fewer bandwidths; only those are drawn. */
+static void test_costs_are_drawn_where_both_converge(void **state) {
+    (void)state;
+    struct problem_cost median, high;
+    small_set_cost(&median, 8e9, 0.03e9, 0.4, 0.3);
+    small_set_cost(&high, 8e9, 0.3e9, 0.4, 0.3);
+    assert_true(high.n_points > 0 && high.n_points < median.n_points);
+    struct problem_cost drawn = {.points = calloc(high.n_points, sizeof *drawn.points)};
+    cost_spread_at(&median, &high, 1, &drawn);
+    assert_int_equal(drawn.n_points, high.n_points);
+    for (size_t i = 0; i < high.n_points; i++) {
+        assert_near(drawn.points[i].bandwidth_bytes_per_s, high.points[i].bandwidth_bytes_per_s, 0);
+        assert_near(drawn.points[i].stop_s, high.points[i].stop_s, 1e-9);
+    }
+    free(drawn.points);
+    free(median.points);
+    free(high.points);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_vm),
@@ -153,6 +172,7 @@ int main(void) {
         cmocka_unit_test(test_no_spread),
         cmocka_unit_test(test_threads_change_nothing),
         cmocka_unit_test(test_drawn_costs_stay_monotone),
+        cmocka_unit_test(test_costs_are_drawn_where_both_converge),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
