@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "planner/answer.h"
 
+#include "base/clock.h"
 #include "planner/choose.h"
 #include "planner/explain.h"
 #include "planner/plan_build.h"
@@ -95,7 +96,7 @@ enum dc_status answer(const struct fleet *fleet, const struct goal *goal, const 
                       struct plan *plan_out, struct dc_error *err) {
     if (goal_is_choice(goal))
         return answer_choice(fleet, goal, options, plan_out, err);
-    const double begin_s = search_clock_s();
+    const double begin_s = clock_monotonic_s();
     enum dc_status rc = answer_plain(fleet, goal, options, plan_out, err);
     if (rc == DC_OK)
         rc = explain(fleet, goal, options, begin_s, plan_out, err);

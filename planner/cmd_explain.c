@@ -4,6 +4,8 @@
  */
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "planner/answer.h"
+
+#include "base/clock.h"
 #include "planner/api_client.h"
 #include "planner/cmd.h"
 #include "planner/cmd_plan.h"
@@ -45,7 +47,7 @@ static enum dc_status explain(const struct fleet *fleet, struct plan *plan, stru
     json_decref(plan->explanation);
     plan->explanation = NULL;
     if (explain_is_whole(plan)) {
-        rc = explain_init(&explainer, fleet, &goal, &options, search_clock_s(), err);
+        rc = explain_init(&explainer, fleet, &goal, &options, clock_monotonic_s(), err);
         if (rc == DC_OK)
             rc = explain_plan(&explainer, plan, err);
     } else {

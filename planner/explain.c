@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "planner/explain.h"
 
+#include "base/clock.h"
 #include "planner/answer.h"
 #include "solver/search.h"
 
@@ -74,7 +75,7 @@ static bool change_all(json_t *goal, const json_t *changes) {
 
 static bool is_over(const struct explainer *explainer) {
     const atomic_bool *cancel = explainer->options != NULL ? explainer->options->cancel : NULL;
-    return explainer->n_left == 0 || search_clock_s() >= explainer->end_s || (cancel != NULL && atomic_load(cancel));
+    return explainer->n_left == 0 || clock_monotonic_s() >= explainer->end_s || (cancel != NULL && atomic_load(cancel));
 }
 
 enum dc_status explain_try(struct explainer *explainer, const json_t *changes, bool is_quick, struct plan *plan_out,
@@ -92,7 +93,7 @@ enum dc_status explain_try(struct explainer *explainer, const json_t *changes, b
     if (!ok)
         return DC_OK;
     explainer->n_left--;
-    goal.time_limit_ms = fmax(1, fmin(goal.time_limit_ms, 1e3 * (explainer->end_s - search_clock_s())));
+    goal.time_limit_ms = fmax(1, fmin(goal.time_limit_ms, 1e3 * (explainer->end_s - clock_monotonic_s())));
     const struct solve_options options = {.cancel = explainer->options != NULL ? explainer->options->cancel : NULL,
                                           .is_quick = is_quick};
     const enum dc_status rc = answer_plain(explainer->fleet, &goal, &options, plan_out, err);

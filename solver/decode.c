@@ -9,12 +9,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "solver/decode.h"
 
+#include "base/clock.h"
 #include "solver/admit.h"
 #include "solver/after.h"
 #include "solver/share.h"
 
 #include <math.h>
 #include <stdlib.h>
+
+enum { EVENTS_PER_LOOK = 64 }; /* at the clock */
 
 static void reset(struct decoder *decoder, const struct decode_order *order) {
     const struct problem *problem = decoder->problem;
@@ -124,7 +127,10 @@ static bool next_phase(struct decoder *decoder, size_t index) {
 
 static void run(struct decoder *decoder, const struct decode_order *order) {
     reset(decoder, order);
-    for (;;) {
+    for (unsigned n_events = 1;; n_events++) {
+        if (n_events % EVENTS_PER_LOOK == 0 && isfinite(decoder->clock_end_s) &&
+            clock_monotonic_s() >= decoder->clock_end_s)
+            return;
         size_t n_kept = 0;
         for (size_t k = 0; k < decoder->n_in_flight; k++) {
             const size_t index = decoder->in_flight[k];
@@ -144,6 +150,10 @@ static void run(struct decoder *decoder, const struct decode_order *order) {
         decoder->n_wakes += next_s == decoder->wake_s;
         decoder->now_s = fmax(next_s, decoder->now_s);
     }
+}
+
+void decoder_set_end(struct decoder *decoder, double end_s) {
+    decoder->clock_end_s = end_s;
 }
 
 double decoder_makespan(struct decoder *decoder, const struct decode_order *order) {

@@ -42,6 +42,10 @@ DC_WARN_UNUSED enum dc_status decoder_new(const struct problem *problem, const l
                                           struct decoder **decoder_out, struct dc_error *err);
 void decoder_free(struct decoder **decoder);
 
+/* From now on a decode that lasts until `end_s` (monotonic clock; INFINITY: none) is broken off there: those that
+ * have not ended by then count as never started. */
+void decoder_set_end(struct decoder *decoder, double end_s);
+
 /* The makespan of an order in seconds, INFINITY on a memory deadlock (the VMs
  * that never started are then those for which decoder_started() is false). Allocates nothing. */
 double decoder_makespan(struct decoder *decoder, const struct decode_order *order);

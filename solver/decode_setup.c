@@ -214,6 +214,7 @@ enum dc_status decoder_new(const struct problem *problem, const long *to, enum p
         return error_set_nomem(err);
     decoder->problem = problem;
     decoder->quantile = quantile;
+    decoder->clock_end_s = INFINITY;
     if (!allocate(decoder, n_movers)) {
         decoder_free(&decoder);
         return error_set_nomem(err);

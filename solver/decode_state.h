@@ -93,6 +93,8 @@ struct decoder {
     size_t *group_begin; /* per group: its movers, in group_list */
     size_t *group_list;
 
+    double clock_end_s; /* on the monotonic clock */
+
     /* Of one decode. */
     double now_s;
     size_t n_waiting, n_in_flight, n_sharing, n_pins;

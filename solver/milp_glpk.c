@@ -12,6 +12,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "solver/milp.h"
 
+#include "base/clock.h"
 #include "base/vec.h"
 
 #include <glpk.h>
@@ -21,7 +22,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 static const double row_tolerance = 1e-6;     /* of a start, relative to the row's size */
 static const double integer_tolerance = 1e-5; /* GLPK's own */
@@ -70,12 +70,6 @@ struct run {
     bool infeasible_bounds; /* an integer column without an integer within its bounds */
     char text[RUN_TEXT_BYTES];
 };
-
-static double monotonic_s(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 enum dc_status milp_new(struct milp **milp_out, struct dc_error *err) {
     *milp_out = calloc(1, sizeof **milp_out);
@@ -221,7 +215,7 @@ static glp_prob *build(struct run *run, bool integer) {
 }
 
 static int time_left_ms(const struct run *run) {
-    double left_s = run->end_s - monotonic_s();
+    double left_s = run->end_s - clock_monotonic_s();
     if (left_s <= 0)
         return 0;
     return left_s > 1e6 ? INT_MAX : (int)ceil(left_s * 1e3);
@@ -382,7 +376,7 @@ static bool start_fits(const struct milp *milp, const double *start) {
 static enum dc_status run_init(struct run *run, const struct milp *milp, const struct milp_limits *limits,
                                const double *start, struct dc_error *err) {
     *run = (struct run){.milp = milp, .limits = limits, .bound = -INFINITY};
-    run->end_s = limits == NULL || isinf(limits->time_s) ? INFINITY : monotonic_s() + limits->time_s;
+    run->end_s = limits == NULL || isinf(limits->time_s) ? INFINITY : clock_monotonic_s() + limits->time_s;
     if (milp->n_columns >= INT_MAX / 2 || milp->n_rows >= INT_MAX / 2 || milp->n_entries >= INT_MAX / 2)
         return error_set(err, DC_ESOLVER, "program too large: %zu columns, %zu rows", milp->n_columns, milp->n_rows);
     run->values = calloc(milp->n_columns + 1, sizeof *run->values);

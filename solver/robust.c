@@ -5,6 +5,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "solver/robust.h"
 
+#include "base/clock.h"
 #include "solver/cost_spread.h"
 #include "solver/search.h"
 
@@ -16,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_RUNS = 1000, FEWEST_RUNS = 100, LOAD_RUNS = 400, WORK = 10000000 };
+enum { MOST_RUNS = 1000, FEWEST_RUNS = 100, LOAD_RUNS = 400, LOAD_WORK = 1000000, WORK = 5000000 };
 
 static const double default_risk_frac = 0.05;
 static const double largest_deviation = 3; /* beyond, quantiles say nothing */
@@ -174,7 +175,7 @@ static enum dc_status decoded_makespan(struct robust *robust, double *makespan_s
 
 static size_t runs_for(size_t n, bool decodes) {
     if (!decodes)
-        return LOAD_RUNS;
+        return n > LOAD_WORK / LOAD_RUNS ? LOAD_WORK / n + 1 : LOAD_RUNS;
     const size_t runs = WORK / (n * n + 1);
     return runs > MOST_RUNS ? MOST_RUNS : runs < FEWEST_RUNS ? FEWEST_RUNS : runs;
 }
@@ -183,7 +184,7 @@ static enum dc_status run_all(struct robust *robust, const struct robust_options
                               size_t n_runs, struct solution_forecast *out, struct dc_error *err) {
     enum dc_status rc = DC_OK;
     for (size_t run = 0; rc == DC_OK && run < n_runs; run++) {
-        if (search_clock_s() >= options->end_s)
+        if (clock_monotonic_s() >= options->end_s)
             break;
         draw(robust, options->seed, run);
         if (out->decoded)

@@ -7,19 +7,23 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "solver/search.h"
 
+#include "base/clock.h"
 #include "solver/seed_order.h"
 
 #include <gsl/gsl_rng.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 static const double same_frac = 0.001;       /* makespans this close are equal; such a gap is none */
 static const double first_tolerance = 0.004; /* of the makespan, when local search begins */
 static const double late_share = 0.15;       /* of the VMs count as late */
 static const double thresholds[] = {0, 0.25, 0.5, 0.75, 1};
 enum { N_THRESHOLDS = 5, DECODES_IN_ALL = 60000, LARGE_SET = 1000, FEWEST_DECODES = 16, MOST_DECODES = 1500 };
+enum {
+    HUGE_SET = 2000,
+    FEWEST_HUGE_DECODES = 3
+}; /* a decode of 10,000 VMs takes seconds, and the first ones are good */
 
 struct walk {
     struct decoder *decoder;
@@ -30,15 +34,14 @@ struct walk {
     struct decode_order best, present, trial;
     struct decode_score present_score;
     double *ends_s; /* by place in the present order */
+    double end_s;   /* INFINITY until a first decode has told what is to be reserved */
 };
 
-double search_clock_s(void) {
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 size_t search_budget(size_t n_vms) {
+    if (n_vms > HUGE_SET) {
+        const double shrink = (double)HUGE_SET / (double)n_vms;
+        return (size_t)fmax(FEWEST_HUGE_DECODES, FEWEST_DECODES * shrink * shrink);
+    }
     const size_t budget = DECODES_IN_ALL / (n_vms + n_vms * n_vms / LARGE_SET + 1);
     if (budget < FEWEST_DECODES)
         return FEWEST_DECODES;
@@ -93,10 +96,15 @@ static bool is_close(const struct walk *walk, double makespan_s) {
 
 /* Decodes, and keeps the order where it is the best so far. */
 static struct decode_score evaluate(struct walk *walk, const struct decode_order *order) {
+    const double begin_s = isfinite(walk->options->end_s) ? clock_monotonic_s() : 0;
     (void)decoder_makespan(walk->decoder, order);
     const struct decode_score score = *decoder_score(walk->decoder);
     struct search_result *result = walk->result;
     const bool is_first = result->n_decodes++ == 0;
+    if (is_first && isfinite(walk->options->end_s)) {
+        walk->end_s = walk->options->end_s - walk->options->n_reserved * (clock_monotonic_s() - begin_s);
+        decoder_set_end(walk->decoder, walk->end_s);
+    }
     const bool all = score.n_unstarted == 0;
     if (all && score.makespan_s < walk->least_makespan_s) /* close to the bound is as good as on it */
         walk->least_makespan_s = is_close(walk, score.makespan_s) ? walk->options->bound_s : score.makespan_s;
@@ -113,7 +121,7 @@ static bool is_cut_off(struct walk *walk) {
     struct search_result *result = walk->result;
     if (walk->options->cancel != NULL && atomic_load(walk->options->cancel))
         result->cancelled = true;
-    if (isfinite(walk->options->end_s) && search_clock_s() >= walk->options->end_s)
+    if (isfinite(walk->end_s) && clock_monotonic_s() >= walk->end_s)
         result->time_limit_hit = true;
     return result->cancelled || result->time_limit_hit;
 }
@@ -205,6 +213,7 @@ static bool walk_init(struct walk *walk, size_t n, uint64_t seed) {
     walk->random = gsl_rng_alloc(gsl_rng_taus2);
     walk->ends_s = calloc(2 * n + 1, sizeof(*walk->ends_s));
     walk->least_makespan_s = INFINITY;
+    walk->end_s = INFINITY;
     if (!order_init(&walk->best, n) || !order_init(&walk->present, n) || !order_init(&walk->trial, n) ||
         walk->random == NULL || walk->ends_s == NULL)
         return false;
@@ -213,6 +222,7 @@ static bool walk_init(struct walk *walk, size_t n, uint64_t seed) {
 }
 
 static void walk_dispose(struct walk *walk) {
+    decoder_set_end(walk->decoder, INFINITY);
     if (walk->random != NULL)
         gsl_rng_free(walk->random);
     free(walk->ends_s);

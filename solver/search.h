@@ -13,9 +13,10 @@
 
 struct search_options {
     uint64_t seed;
-    double bound_s;   /* what no schedule can be below; close to it the search ends */
-    size_t n_decodes; /* 0: by the number of VMs */
-    double end_s;     /* on the monotonic clock, a cut-off; INFINITY: none */
+    double bound_s;    /* what no schedule can be below; close to it the search ends */
+    size_t n_decodes;  /* 0: by the number of VMs */
+    double end_s;      /* on the monotonic clock, a cut-off; INFINITY: none */
+    double n_reserved; /* decodes' worth of time to leave before that */
     const atomic_bool *cancel;
     /* NULL, or called with the best score so far each time it has got better. */
     void (*on_better)(void *context, const struct decode_score *score);
@@ -28,11 +29,8 @@ struct search_result {
     bool time_limit_hit, cancelled;
 };
 
-/* Seconds on the monotonic clock. */
-double search_clock_s(void);
-
 /* How many decodes a set of `n_vms` is worth: about a tenth of a second at 50
- * VMs, about a second at 1000. */
+ * VMs, about a second at 1000, ten at 10,000. */
 size_t search_budget(size_t n_vms);
 
 /* Better in the order of the objectives, with `least_makespan_s` known to be

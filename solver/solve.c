@@ -6,6 +6,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "solver/solve.h"
 
+#include "base/clock.h"
 #include "solver/bound.h"
 #include "solver/bypass.h"
 #include "solver/place.h"
@@ -26,6 +27,7 @@ static const double worth_model_frac = 0.01; /* gaps above this are worth the st
 static const double overtime_frac = 0.05;    /* of the time limit, for what a plan is not complete without */
 static const double cancelled_forecast_s = 0.2;
 enum { MODEL_DECODES = 300, QUICK_DECODES = 40, BYPASS_DECODES = 60, BYPASS_NODES = 200 };
+enum { RESERVED_DECODES = 3 }; /* the schedule, that at p50, verification */
 
 struct solver {
     const struct problem *problem;
@@ -72,7 +74,7 @@ static void solver_dispose(struct solver *solver) {
 
 static struct milp_limits milp_limits_now(const struct solver *solver) {
     return (struct milp_limits){
-        .time_s = fmax(0.001, fmin(milp_time_s, solver->end_s - search_clock_s())),
+        .time_s = fmax(0.001, fmin(milp_time_s, solver->end_s - clock_monotonic_s())),
         .gap_frac = milp_gap_frac,
         .cancel = solver->options->cancel,
     };
@@ -152,7 +154,7 @@ static void report_progress(void *context, const struct decode_score *score) {
     const struct solver *solver = context;
     const double bound_s = solver->solution->bound.value_s;
     const struct solve_progress progress = {
-        .elapsed_s = search_clock_s() - solver->begin_s,
+        .elapsed_s = clock_monotonic_s() - solver->begin_s,
         .makespan_s = score->makespan_s,
         .bound_s = bound_s,
         .gap_frac = bound_s > 0 ? score->makespan_s / bound_s - 1 : 0,
@@ -167,6 +169,7 @@ static struct search_options search_options_now(struct solver *solver, size_t n_
         .bound_s = solver->solution->bound.value_s,
         .n_decodes = n_decodes,
         .end_s = solver->end_s,
+        .n_reserved = RESERVED_DECODES,
         .cancel = solver->options->cancel,
         .on_better = report_progress,
         .context = solver,
@@ -315,7 +318,7 @@ static bool has_left_out(const struct solver *solver) {
 static enum dc_status forecast(struct solver *solver, struct dc_error *err) {
     struct solution *solution = solver->solution;
     const double limit_s = solver->options->time_limit_s;
-    const double now_s = search_clock_s();
+    const double now_s = clock_monotonic_s();
     struct robust_options options = {.seed = solver->options->seed, .end_s = INFINITY};
     if (limit_s > 0)
         options.end_s = fmax(solver->end_s, now_s) + overtime_frac * limit_s;
@@ -357,7 +360,7 @@ enum dc_status solve(const struct problem *problem, const struct solve_options *
     if (problem->route_row == NULL)
         return error_set(err, DC_EINTERNAL, "solve: the problem is not frozen");
     struct solver solver = {.problem = problem, .options = options, .solution = solution_out};
-    solver.begin_s = search_clock_s();
+    solver.begin_s = clock_monotonic_s();
     solver.end_s = options->time_limit_s > 0 ? solver.begin_s + options->time_limit_s : INFINITY;
     const enum dc_status rc = solver_init(&solver) ? find_answer(&solver, err) : error_set_nomem(err);
     if (rc != DC_OK)

@@ -5,12 +5,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "solver/step_model.h"
 
+#include "base/clock.h"
 #include "solver/bound.h"
 #include "solver/step_rows.h"
 
 #include <math.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { N_TRIALS = 5, TRIAL_NODES = 60 };
 
@@ -29,12 +29,6 @@ struct bisection {
     struct decode_order *order;
     struct step_model_result *result;
 };
-
-static double monotonic_s(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 static size_t slots_for(size_t n_movers) {
     if (n_movers <= 6)
@@ -140,7 +134,7 @@ static enum dc_status try_length(struct bisection *bisection, double length_s, d
         start = warm_start(bisection, &step, length_s / longest_s);
         struct milp_limits limits = bisection->limits;
         struct milp_result result;
-        limits.time_s = bisection->end_s - monotonic_s();
+        limits.time_s = bisection->end_s - clock_monotonic_s();
         limits.gap_frac = 1e3; /* the first solution will do */
         rc = milp_solve(step.milp, &limits, start, &result, err);
         *status_out = result.status;
@@ -170,7 +164,7 @@ static enum dc_status bisect(struct bisection *bisection, double low_s, double h
             high_s = length_s; /* a schedule of the model, or too hard to tell: shorter is easier to refute */
         }
         bool cancelled = bisection->limits.cancel != NULL && atomic_load(bisection->limits.cancel);
-        if (cancelled || monotonic_s() >= bisection->end_s)
+        if (cancelled || clock_monotonic_s() >= bisection->end_s)
             break;
     }
     return DC_OK;
@@ -211,7 +205,7 @@ enum dc_status step_model_solve(const struct problem *problem, const long *to, e
                                   .quantile = quantile,
                                   .incumbent = incumbent,
                                   .limits = *limits,
-                                  .end_s = monotonic_s() + limits->time_s,
+                                  .end_s = clock_monotonic_s() + limits->time_s,
                                   .order = order,
                                   .result = result_out};
     if (bisection.limits.n_nodes == 0)
