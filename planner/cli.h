@@ -50,6 +50,7 @@ enum cli_group {
     CLI_AGENT = 1 << 7,
     CLI_SINCE = 1 << 8,       /* --since */
     CLI_CONSOLIDATE = 1 << 9, /* --power-off, --energy, --max-time, --payback */
+    CLI_IMPORT = 1 << 15,     /* --from, --stop-policy */
 };
 
 struct cli_names {
@@ -76,6 +77,7 @@ struct cli {
     const char *moves_path;
     const char *dir_path;
     const char *agent_path;
+    const char *import_from, *import_policy; /* NULL: not given */
     enum cli_format format;
     double deadline_ms, max_downtime_ms, time_limit_ms, since_ms; /* 0: not given */
     unsigned max_parallel;

@@ -51,6 +51,8 @@ enum option_key {
     KEY_DIR,
     KEY_AGENT,
     KEY_SINCE,
+    KEY_FROM,
+    KEY_STOP_POLICY,
 };
 
 static const struct {
@@ -97,6 +99,9 @@ static const struct {
     {CLI_PREDICT, {"deadline", KEY_DEADLINE, "TIME", 0, "With --guarantee: the migration ends within TIME", 2}},
     {CLI_PREDICT,
      {"max-downtime", KEY_MAX_DOWNTIME, "TIME", 0, "The VM may be down for TIME (default: its downtime budget)", 2}},
+    {CLI_IMPORT, {"from", KEY_FROM, "FORMAT", 0, "What FILE is: ganeti (the text that hbal's -t reads)", 2}},
+    {CLI_IMPORT,
+     {"stop-policy", KEY_STOP_POLICY, "NAME", 0, "How the VMs' hypervisor ends a migration (default xen-v2)", 2}},
     {CLI_SINCE, {"since", KEY_SINCE, "TIME", 0, "Only migrations that began within the last TIME, such as 24h", 2}},
     {CLI_DIR, {"dir", KEY_DIR, "DIR", 0, "Write the keys to DIR (default: the current folder)", 2}},
     {CLI_AGENT, {"agent", KEY_AGENT, "FILE", 0, "Check this agent configuration too, by decamp-agent", 2}},
@@ -195,6 +200,30 @@ static error_t add_policy(struct cli_predict *predict, const char *text, struct 
     if (stop_policy_init(&policy, text, &err) != DC_OK)
         usage_error(state, "--policy: %s, or all", error_text(&err));
     return names_add(&predict->policies, text) ? 0 : ENOMEM;
+}
+
+/* Ends the process on a name that no policy has. */
+static void check_policy(const char *option, const char *text, struct argp_state *state) {
+    struct stop_policy policy;
+    struct dc_error err = DC_ERROR_NONE;
+    if (stop_policy_init(&policy, text, &err) != DC_OK)
+        usage_error(state, "%s: %s", option, error_text(&err));
+}
+
+static error_t parse_import(int key, const char *text, struct argp_state *state, struct cli *cli) {
+    switch (key) {
+    case KEY_FROM:
+        if (strcmp(text, "ganeti") != 0)
+            usage_error(state, "--from: expected ganeti, got %s", text);
+        cli->import_from = text;
+        return 0;
+    case KEY_STOP_POLICY:
+        check_policy("--stop-policy", text, state);
+        cli->import_policy = text;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
 }
 
 static void parse_curve(struct cli_predict *predict, const char *text, struct argp_state *state) {
@@ -378,6 +407,8 @@ static error_t parse_one(int key, char *text, struct argp_state *state) {
         error_t r = parse_limit(key, text, state, cli);
         if (r == ARGP_ERR_UNKNOWN)
             r = parse_choice(key, text, state, &cli->choice);
+        if (r == ARGP_ERR_UNKNOWN)
+            r = parse_import(key, text, state, cli);
         return r == ARGP_ERR_UNKNOWN ? parse_predict(key, text, state, &cli->predict) : r;
     }
     }

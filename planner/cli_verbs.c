@@ -21,6 +21,8 @@ const struct cli_verb cli_verbs[] = {
     {"vms", "[HOST]", "List the VMs", READ_GROUPS, 0, 1, cmd_vms},
     {"snapshot", "[ID]", "Write the fleet document, or the one a plan was made from", CLI_FLEET | CLI_OUT, 0, 1,
      cmd_snapshot},
+    {"import", "--from ganeti FILE", "Turn another system's cluster file into a fleet document", CLI_OUT | CLI_IMPORT,
+     1, 1, cmd_import},
     {"keys", "new NAME | allow FILE HOST PUBFILE", "Make a key pair, or allow a key to speak for a host", CLI_DIR, 2, 4,
      cmd_keys},
     {"check-config", "FILE", "Check the configuration of a planner", CLI_AGENT, 0, 1, cmd_check_config},
