@@ -7,14 +7,18 @@
 #include "planner/explain.h"
 #include "planner/plan_build.h"
 #include "planner/question.h"
+#include "planner/soft_rule.h"
 #include "proto/digest.h"
 #include "solver/search.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { ID_DIGITS = 16 };
+
+static const double least_time_ms = 10; /* for the last answer, whatever the others took */
 
 /* The first digits of a digest over fleet, goal (with seed and limits) and version. */
 static enum dc_status set_id(struct plan *plan, struct dc_error *err) {
@@ -45,8 +49,28 @@ static enum dc_status solve_question(const struct question *question, const stru
     return solve(&question->problem, &own, solution_out, err);
 }
 
-enum dc_status answer_plain(const struct fleet *fleet, const struct goal *goal, const struct solve_options *options,
-                            struct plan *plan_out, struct dc_error *err) {
+static enum dc_status build_plan(const struct question *question, const struct solution *solution,
+                                 struct plan *plan_out, struct dc_error *err) {
+    json_t *broken = NULL;
+    enum dc_status rc = plan_build(question, solution, plan_out, err);
+    if (rc == DC_OK)
+        rc = soft_rule_broken(question, solution, &broken, err);
+    for (size_t i = 0; rc == DC_OK && i < json_array_size(broken); i++)
+        if (json_array_append(plan_out->warnings, json_object_get(json_array_get(broken, i), "what")) != 0)
+            rc = error_set_nomem(err);
+    if (rc == DC_OK && json_array_size(broken) > 0)
+        plan_out->broken_rules = json_incref(broken);
+    if (rc == DC_OK)
+        rc = set_id(plan_out, err);
+    if (rc != DC_OK)
+        plan_doc_dispose(plan_out);
+    json_decref(broken);
+    return rc;
+}
+
+static enum dc_status answer_once(const struct fleet *fleet, const struct goal *goal,
+                                  const struct solve_options *options, size_t *n_moved_out, struct plan *plan_out,
+                                  struct dc_error *err) {
     *plan_out = (struct plan){0};
     struct question question;
     struct solution solution = {0};
@@ -54,14 +78,35 @@ enum dc_status answer_plain(const struct fleet *fleet, const struct goal *goal, 
     if (rc != DC_OK)
         return rc;
     rc = solve_question(&question, options, &solution, err);
+    *n_moved_out = soft_rule_n_moved(&solution);
     if (rc == DC_OK)
-        rc = plan_build(&question, &solution, plan_out, err);
-    if (rc == DC_OK)
-        rc = set_id(plan_out, err);
-    if (rc != DC_OK)
-        plan_doc_dispose(plan_out);
+        rc = build_plan(&question, &solution, plan_out, err);
     solution_dispose(&solution);
     question_dispose(&question);
+    return rc;
+}
+
+/* With all soft rules; where not all VMs move then, once more with as few of them let go as that takes. */
+enum dc_status answer_plain(const struct fleet *fleet, const struct goal *goal, const struct solve_options *options,
+                            struct plan *plan_out, struct dc_error *err) {
+    const double end_s = clock_monotonic_s() + goal->time_limit_ms / 1e3;
+    struct soft_rule_set let_go = {0};
+    size_t n_moved = 0;
+    enum dc_status rc = answer_once(fleet, goal, options, &n_moved, plan_out, err);
+    if (rc != DC_OK || explain_is_whole(plan_out))
+        return rc;
+    rc = soft_rule_choose(fleet, goal, options, n_moved, end_s, &let_go, err);
+    if (rc == DC_OK && let_go.n > 0) {
+        struct goal own = *goal;
+        own.n_let_go = let_go.n;
+        own.let_go = let_go.rules;
+        own.time_limit_ms = fmax(least_time_ms, 1e3 * (end_s - clock_monotonic_s()));
+        plan_doc_dispose(plan_out);
+        rc = answer_once(fleet, &own, options, &n_moved, plan_out, err);
+    } else if (rc != DC_OK) {
+        plan_doc_dispose(plan_out);
+    }
+    soft_rule_set_dispose(&let_go);
     return rc;
 }
 

@@ -33,6 +33,8 @@ struct goal {
     unsigned max_parallel;   /* 0: not limited */
     double risk_frac;        /* how likely a migration may exceed what is planned for it; 0: 0.05 */
     struct relax_list relax; /* limits of the fleet that are given more room */
+    size_t n_let_go;         /* soft rules of the fleet, by number, that need not be kept: no part of what is asked */
+    const size_t *let_go;    /* lent */
     bool explain;            /* say why the plan is as it is, not only why there is none */
     uint64_t seed;
     double time_limit_ms;

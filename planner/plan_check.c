@@ -207,6 +207,31 @@ static enum dc_status check_goal_of(const struct plan *plan, const struct fleet 
     return rc;
 }
 
+/* The soft rules that the plan says it breaks need not be kept; a hard one does. */
+static enum dc_status check_with_broken_rules(const struct plan *plan, const struct fleet *fleet, struct goal *goal,
+                                              struct plan_check *check, struct dc_error *err) {
+    const size_t n = json_array_size(plan->broken_rules);
+    size_t *let_go = calloc(n + 1, sizeof(*let_go));
+    enum dc_status rc = let_go == NULL ? error_set_nomem(err) : DC_OK;
+    for (size_t i = 0; rc == DC_OK && let_go != NULL && i < n; i++) {
+        const json_t *rule = json_object_get(json_array_get(plan->broken_rules, i), "rule");
+        const json_int_t number = json_integer_value(rule);
+        if (!json_is_integer(rule) || number < 0 || (size_t)number >= fleet->n_rules)
+            rc = plan_check_say(check->violations, err, "broken_rules[%zu]: the fleet has no such rule", i);
+        else if (fleet->rules[number].hard)
+            rc = plan_check_say(check->violations, err, "broken_rules[%zu]: rules[%zu] is hard", i, (size_t)number);
+        else
+            let_go[goal->n_let_go++] = (size_t)number;
+    }
+    goal->let_go = let_go;
+    if (rc == DC_OK)
+        rc = check_goal_of(plan, fleet, goal, check, err);
+    goal->n_let_go = 0;
+    goal->let_go = NULL;
+    free(let_go);
+    return rc;
+}
+
 static enum dc_status read_goal(const struct plan *plan, struct goal *goal_out, struct dc_error *err) {
     const enum dc_status rc = goal_from_json(plan->goal, goal_out, err);
     if (rc != DC_OK)
@@ -221,7 +246,7 @@ enum dc_status plan_check_plain(const struct plan *plan, const struct fleet *fle
     if (rc != DC_OK)
         return rc;
     rc = goal_is_choice(&goal) ? error_set(err, DC_EINVAL, "goal: a stage names what moves")
-                               : check_goal_of(plan, fleet, &goal, check, err);
+                               : check_with_broken_rules(plan, fleet, &goal, check, err);
     goal_dispose(&goal);
     return rc;
 }
@@ -233,7 +258,7 @@ static enum dc_status run(const struct plan *plan, const struct fleet *fleet, st
     if (rc != DC_OK)
         return rc;
     rc = goal_is_choice(&goal) ? plan_check_stages(plan, fleet, &goal, check, err)
-                               : check_goal_of(plan, fleet, &goal, check, err);
+                               : check_with_broken_rules(plan, fleet, &goal, check, err);
     goal_dispose(&goal);
     return rc;
 }

@@ -85,8 +85,55 @@ static enum dc_status check_consolidate(const struct plan_staged *staged, struct
     return rc;
 }
 
+/* On from the start of a boot to the end of a shutdown: the most of the rule's hosts at any time. */
+static size_t most_online(const struct plan_staged *staged, const struct fleet_rule *rule) {
+    const struct plan *plan = staged->plan;
+    size_t most = 0;
+    for (size_t at = 0; at <= plan->n_steps; at++) { /* before the plan, and as each boot begins */
+        if (at > 0 && plan->steps[at - 1].action != PLAN_BOOT)
+            continue;
+        const double now_ms = at > 0 ? plan->steps[at - 1].start_ms : -1;
+        size_t n_on = 0;
+        for (size_t k = 0; k < rule->n_hosts; k++) {
+            const struct fleet_host *host = &staged->fleet->hosts[rule->hosts[k]];
+            bool is_on = host->state == FLEET_HOST_ON;
+            for (size_t i = 0; i < plan->n_steps; i++) {
+                const struct plan_step *step = &plan->steps[i];
+                if (step->action == PLAN_BOOT && strcmp(step->to, host->name) == 0 && step->start_ms <= now_ms)
+                    is_on = true;
+                if (step->action == PLAN_SHUTDOWN && strcmp(step->from, host->name) == 0 &&
+                    step->end_ms <= now_ms + rounding_ms)
+                    is_on = false;
+            }
+            n_on += is_on;
+        }
+        most = n_on > most ? n_on : most;
+    }
+    return most;
+}
+
+/* More on than a rule allows, where the plan has brought that about. */
+static enum dc_status check_max_online(const struct plan_staged *staged, struct dc_error *err) {
+    enum dc_status rc = DC_OK;
+    for (size_t i = 0; rc == DC_OK && i < staged->fleet->n_rules; i++) {
+        const struct fleet_rule *rule = &staged->fleet->rules[i];
+        size_t n_before = 0;
+        if (rule->type != FLEET_RULE_MAX_ONLINE || relax_drops_rule(&staged->goal->relax, i))
+            continue;
+        for (size_t k = 0; k < rule->n_hosts; k++)
+            n_before += staged->fleet->hosts[rule->hosts[k]].state == FLEET_HOST_ON;
+        const size_t most = most_online(staged, rule);
+        if (most > rule->max && most > n_before)
+            rc = plan_check_say(staged->violations, err, "rules[%zu] (max_online): %zu of its hosts are on, %u may be",
+                                i, most, rule->max);
+    }
+    return rc;
+}
+
 enum dc_status plan_check_goal(const struct plan_staged *staged, struct dc_error *err) {
     enum dc_status rc = check_limit(staged, staged->goal->deadline_ms, "the deadline", err);
+    if (rc == DC_OK)
+        rc = check_max_online(staged, err);
     if (rc == DC_OK && staged->goal->kind == GOAL_CONSOLIDATE)
         rc = check_consolidate(staged, err);
     return rc;

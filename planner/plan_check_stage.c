@@ -79,6 +79,7 @@ static bool view_stage(const struct plan *plan, const struct plan_stage *stage, 
     *view = (struct plan){
         .goal = json_object_get(stage->json, "goal"),
         .bound = json_object_get(stage->json, "bound"),
+        .broken_rules = json_object_get(stage->json, "broken_rules"),
         .status = whole ? PLAN_FEASIBLE : PLAN_PARTIAL,
         .lower_bound_ms = stage->lower_bound_ms,
         .gap_frac = json_is_number(gap) ? json_number_value(gap) : INFINITY,

@@ -1,6 +1,6 @@
 /*
  * Freezes a question: hosts, network, VMs with their costs, rules. Whatever
- * the solver will not see (soft rules, local disks, stale hosts) is said in a
+ * the solver will not see (local disks, stale hosts) is said in a
  * warning: nothing of the fleet is left out in silence.
  */
 // SPDX-License-Identifier: GPL-3.0-or-later
@@ -35,6 +35,12 @@ void question_dispose(struct question *question) {
     free(question->closed);
     free(question->booted);
     free(question->kept);
+    for (size_t i = 0; i < question->n_let_go; i++) {
+        free(question->let_go[i].vms);
+        free(question->let_go[i].hosts);
+        free(question->let_go[i].group_end);
+    }
+    free(question->let_go);
     problem_dispose(&question->problem);
     json_decref(question->warnings);
     json_decref(question->conflicts);
@@ -55,11 +61,13 @@ static enum dc_status allocate(struct question *question, struct dc_error *err) 
     question->closed = calloc(fleet->n_hosts + 1, sizeof(*question->closed));
     question->booted = calloc(fleet->n_hosts + 1, sizeof(*question->booted));
     question->kept = calloc(fleet->n_vms + 1, sizeof(*question->kept));
+    question->let_go = calloc(fleet->n_rules + 1, sizeof(*question->let_go));
     question->warnings = json_array();
     question->conflicts = json_array();
     if (problem->hosts == NULL || problem->vms == NULL || problem->rules == NULL || problem->allowed == NULL ||
         question->predictions == NULL || question->emptied == NULL || question->closed == NULL ||
-        question->booted == NULL || question->kept == NULL || question->warnings == NULL || question->conflicts == NULL)
+        question->booted == NULL || question->kept == NULL || question->let_go == NULL || question->warnings == NULL ||
+        question->conflicts == NULL)
         return error_set_nomem(err);
     return DC_OK;
 }
@@ -78,6 +86,8 @@ static enum dc_status resolve_boots(struct question *question, struct dc_error *
     }
     for (size_t host = 0; goal_is_choice(goal) && host < fleet->n_hosts; host++)
         question->booted[host] = fleet->hosts[host].state == FLEET_HOST_OFF;
+    if (goal_is_choice(goal))
+        question_rule_limit_boots(question);
     return DC_OK;
 }
 

@@ -27,8 +27,10 @@ struct question {
     bool *closed;                   /* [n_hosts]: excluded by the goal */
     bool *booted;                   /* [n_hosts]: off, and booted before the first migration */
     bool *kept;                     /* [n_vms]: excluded by the goal */
-    json_t *warnings;               /* array of strings */
-    json_t *conflicts;              /* array as in the plan document */
+    size_t n_let_go;                /* soft rules that need not be kept */
+    struct problem_rule *let_go;
+    json_t *warnings;  /* array of strings */
+    json_t *conflicts; /* array as in the plan document */
 };
 
 /* Makes the problem. Of a goal that leaves open which VMs move it is the problem of that choice: `moves` says which VMs

@@ -71,12 +71,3 @@ enum dc_status question_relax_vms(struct question *question, struct dc_error *er
     }
     return DC_OK;
 }
-
-bool question_relax_drops(const struct question *question, size_t rule) {
-    const struct relax_list *list = &question->goal->relax;
-    for (size_t i = 0; i < list->n; i++) {
-        if (list->items[i].kind == RELAX_RULE && fabs(list->items[i].to - (double)rule) < 0.5)
-            return true;
-    }
-    return false;
-}

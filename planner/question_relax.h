@@ -13,6 +13,3 @@ DC_WARN_UNUSED enum dc_status question_relax_hosts(struct question *question, st
 
 /* Downtime budgets; what the goal says of one VM goes before what it says of all. */
 DC_WARN_UNUSED enum dc_status question_relax_vms(struct question *question, struct dc_error *err);
-
-/* Is the rule of that number to be left out? */
-bool question_relax_drops(const struct question *question, size_t rule);

@@ -141,3 +141,11 @@ char *relax_text(const struct relax *relax) {
                                         : asprintf(&text, "%s:%.15g", word, relax->to);
     return r < 0 ? NULL : text;
 }
+
+bool relax_drops_rule(const struct relax_list *list, size_t rule) {
+    for (size_t i = 0; i < list->n; i++) {
+        if (list->items[i].kind == RELAX_RULE && fabs(list->items[i].to - (double)rule) < 0.5)
+            return true;
+    }
+    return false;
+}

@@ -17,6 +17,7 @@
 #include "base/error.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 enum relax_kind { RELAX_DOWNTIME, RELAX_MEMORY, RELAX_CPUS, RELAX_SLOTS, RELAX_LINK, RELAX_RULE };
@@ -40,6 +41,9 @@ DC_WARN_UNUSED enum dc_status relax_add(struct relax_list *list, enum relax_kind
 
 /* Appends what the text says, as on the command line. */
 DC_WARN_UNUSED enum dc_status relax_parse(struct relax_list *list, const char *text, struct dc_error *err);
+
+/* Is the rule of that number to be left out? */
+bool relax_drops_rule(const struct relax_list *list, size_t rule);
 
 /* An array of objects; a new reference, NULL when out of memory. */
 json_t *relax_to_json(const struct relax_list *list);

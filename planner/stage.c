@@ -163,6 +163,8 @@ static enum dc_status describe(struct staging *staging, const json_t *question, 
         answer->forecast, "first_step", (json_int_t)n_before + 1, "n_steps", (json_int_t)answer->n_steps);
     if (stage == NULL || json_array_append_new(staging->plan->stages, stage) != 0)
         return error_set_nomem(err);
+    if (answer->broken_rules != NULL && json_object_set(stage, "broken_rules", answer->broken_rules) != 0)
+        return error_set_nomem(err);
     return DC_OK;
 }
 

@@ -22,6 +22,7 @@ void fleet_doc_dispose(struct fleet *fleet) {
     for (size_t i = 0; i < fleet->n_rules; i++) {
         free(fleet->rules[i].vms);
         free(fleet->rules[i].hosts);
+        free(fleet->rules[i].group_end);
     }
     for (size_t i = 0; i < fleet->n_observations; i++)
         fleet_observation_dispose(&fleet->observations[i]);

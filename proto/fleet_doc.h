@@ -130,7 +130,9 @@ struct fleet_rule {
     size_t n_vms;
     size_t *vms; /* indices */
     size_t n_hosts;
-    size_t *hosts; /* indices */
+    size_t *hosts;   /* indices; of among: group after group */
+    size_t n_groups; /* among: group g is hosts[group_end[g - 1] .. group_end[g]), the first from 0 */
+    size_t *group_end;
     bool hard;
     bool continuous; /* also while migrating: a VM then counts on both hosts */
     unsigned max;    /* max_online */

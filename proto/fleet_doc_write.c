@@ -208,6 +208,18 @@ static bool write_vm(const struct fleet *fleet, size_t i, json_t *json) {
            set_storage(json, vm->storage, vm->n_storage);
 }
 
+static bool set_groups(const struct fleet *fleet, const struct fleet_rule *rule, json_t *json) {
+    json_t *groups = json_array();
+    bool ok = true;
+    for (size_t group = 0, j = 0; group < rule->n_groups; group++) {
+        json_t *names = json_array();
+        for (; j < rule->group_end[group]; j++)
+            ok = json_array_append_new(names, json_string(fleet->hosts[rule->hosts[j]].name)) == 0 && ok;
+        ok = json_array_append_new(groups, names) == 0 && ok;
+    }
+    return set(json, "groups", groups) && ok;
+}
+
 static bool write_rule(const struct fleet *fleet, size_t i, json_t *json) {
     const struct fleet_rule *rule = &fleet->rules[i];
     json_t *vms = json_array();
@@ -219,7 +231,10 @@ static bool write_rule(const struct fleet *fleet, size_t i, json_t *json) {
         ok = json_array_append_new(hosts, json_string(fleet->hosts[rule->hosts[j]].name)) == 0 && ok;
     ok = set_fields(json, &fleet_fields_rule, rule) && ok;
     ok = set(json, "vms", vms) && ok;
-    return set(json, "hosts", hosts) && ok;
+    if (rule->type != FLEET_RULE_AMONG)
+        return set(json, "hosts", hosts) && ok;
+    json_decref(hosts);
+    return set_groups(fleet, rule, json) && ok;
 }
 
 static bool write_calibration(const struct fleet *fleet, size_t i, json_t *json) {

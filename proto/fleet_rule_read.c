@@ -4,6 +4,7 @@
 #include "proto/fleet_reading.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 typedef long (*find_fn)(struct fleet_reading *reading, const char *name);
 
@@ -74,6 +75,56 @@ static size_t *read_set(struct fleet_reading *reading, const struct doc_object *
     return indices;
 }
 
+/* One group behind the others; its own set, so a host may be in several. */
+static void read_group(struct fleet_reading *reading, const json_t *array, size_t group, struct fleet_rule *rule) {
+    struct doc_reader *reader = &reading->reader;
+    char key[32];
+    (void)snprintf(key, sizeof(key), "groups[%zu]", group);
+    struct reference_list list = {.key = key, .find = find_host};
+    const size_t n = json_array_size(array);
+    if (!json_is_array(array) || n == 0) {
+        doc_reader_fail_value(reader, NULL, "a list of at least one host", array);
+        return;
+    }
+    size_t *hosts = realloc(rule->hosts, (rule->n_hosts + n) * sizeof(*hosts));
+    if (hosts == NULL) {
+        doc_reader_fail(reader, NULL, DC_ENOMEM, "out of memory");
+        return;
+    }
+    rule->hosts = hosts;
+    doc_index_init(reader, &list.seen);
+    for (size_t i = 0; i < n && doc_reader_ok(reader); i++) {
+        doc_reader_enter_subitem(reader, i);
+        rule->hosts[rule->n_hosts] = 0;
+        read_reference(reading, &list, json_array_get(array, i), i, &rule->hosts[rule->n_hosts++]);
+        doc_reader_leave(reader);
+    }
+    doc_index_dispose(&list.seen);
+    rule->group_end[group] = rule->n_hosts;
+}
+
+/* Of an among rule: its groups, or its hosts as the only one. */
+static void read_groups(struct fleet_reading *reading, const struct doc_object *object, struct fleet_rule *rule) {
+    struct doc_reader *reader = &reading->reader;
+    const json_t *array = doc_reader_array(reader, object, "groups");
+    if (rule->type != FLEET_RULE_AMONG || !doc_reader_ok(reader))
+        return;
+    if (array != NULL && rule->n_hosts > 0) {
+        doc_reader_fail(reader, "groups", DC_EINVAL, "stands beside \"hosts\": give one of them");
+        return;
+    }
+    const size_t n = array != NULL ? json_array_size(array) : 1;
+    rule->group_end = doc_reader_alloc(reader, n, sizeof(*rule->group_end));
+    rule->n_groups = rule->group_end != NULL ? n : 0;
+    if (array == NULL && rule->n_groups == 1)
+        rule->group_end[0] = rule->n_hosts;
+    for (size_t group = 0; array != NULL && group < rule->n_groups && doc_reader_ok(reader); group++) {
+        doc_reader_enter_item(reader, "groups", group);
+        read_group(reading, json_array_get(array, group), group, rule);
+        doc_reader_leave(reader);
+    }
+}
+
 static void check_rule(struct doc_reader *reader, const struct doc_object *object, const struct fleet_rule *rule) {
     const bool wants_hosts = rule->type == FLEET_RULE_BAN || rule->type == FLEET_RULE_FENCE ||
                              rule->type == FLEET_RULE_AMONG || rule->type == FLEET_RULE_MAX_ONLINE;
@@ -101,6 +152,7 @@ void fleet_reading_rules(struct fleet_reading *reading) {
             doc_field_read(reader, &object, fleet_fields_rule.rows, fleet_fields_rule.n, rule);
             rule->vms = read_set(reading, &object, "vms", find_vm, &rule->n_vms);
             rule->hosts = read_set(reading, &object, "hosts", find_host, &rule->n_hosts);
+            read_groups(reading, &object, rule);
             check_rule(reader, &object, rule);
         }
         doc_reader_leave(reader);

@@ -29,6 +29,7 @@ void plan_doc_dispose(struct plan *plan) {
     json_decref(plan->energy);
     json_decref(plan->choice);
     json_decref(plan->stages);
+    json_decref(plan->broken_rules);
     json_decref(plan->conflicts);
     json_decref(plan->warnings);
     json_decref(plan->explanation);

@@ -68,12 +68,13 @@ struct plan {
     struct plan_step *steps;
     size_t n_hosts_off;
     char **hosts_off;
-    json_t *energy;      /* {"watts_before", ...}, NULL where it is no matter; owned */
-    json_t *choice;      /* what was chosen of what the goal leaves open, NULL without a choice; owned */
-    json_t *stages;      /* array of plain questions answered one after the other, NULL without a choice; owned */
-    json_t *conflicts;   /* array of {"what", "needs", "relax"}; owned */
-    json_t *warnings;    /* array of strings; owned */
-    json_t *explanation; /* object, NULL where none was asked for or needed; owned */
+    json_t *energy;       /* {"watts_before", ...}, NULL where it is no matter; owned */
+    json_t *choice;       /* what was chosen of what the goal leaves open, NULL without a choice; owned */
+    json_t *stages;       /* array of plain questions answered one after the other, NULL without a choice; owned */
+    json_t *broken_rules; /* array of {"rule", "type", "what"}: soft rules the plan breaks, NULL without; owned */
+    json_t *conflicts;    /* array of {"what", "needs", "relax"}; owned */
+    json_t *warnings;     /* array of strings; owned */
+    json_t *explanation;  /* object, NULL where none was asked for or needed; owned */
 };
 
 void plan_doc_dispose(struct plan *plan);

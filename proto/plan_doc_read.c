@@ -197,6 +197,7 @@ static void read_plan(struct doc_reader *reader, struct plan *plan) {
     plan->energy = json_incref(doc_reader_object(reader, &root, "energy"));
     plan->choice = json_incref(doc_reader_object(reader, &root, "choice"));
     plan->stages = json_incref(doc_reader_array(reader, &root, "stages"));
+    plan->broken_rules = json_incref(doc_reader_array(reader, &root, "broken_rules"));
     plan->conflicts = keep(reader, doc_reader_array(reader, &root, "conflicts"), json_array());
     plan->warnings = keep(reader, doc_reader_array(reader, &root, "warnings"), json_array());
     plan->explanation = json_incref(doc_reader_object(reader, &root, "explanation"));

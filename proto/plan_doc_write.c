@@ -101,7 +101,8 @@ static bool set_if(json_t *json, const char *key, json_t *value) {
 static bool write_tail(const struct plan *plan, json_t *root) {
     return set(root, "hosts_off", doc_field_strings_json(plan->hosts_off, plan->n_hosts_off)) &&
            set_if(root, "energy", plan->energy) && set_if(root, "choice", plan->choice) &&
-           set_if(root, "stages", plan->stages) && set(root, "conflicts", kept(plan->conflicts, json_array())) &&
+           set_if(root, "stages", plan->stages) && set_if(root, "broken_rules", plan->broken_rules) &&
+           set(root, "conflicts", kept(plan->conflicts, json_array())) &&
            set(root, "warnings", kept(plan->warnings, json_array())) && set_if(root, "explanation", plan->explanation);
 }
 

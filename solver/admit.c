@@ -9,6 +9,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "solver/admit.h"
 
+#include "base/vec.h"
 #include "solver/share.h"
 
 #include <math.h>
@@ -44,6 +45,20 @@ static bool spread_holds(const struct decoder *decoder, const struct problem_rul
     return true;
 }
 
+/* A VM of the rule goes where no others are, others where none of its VMs is. */
+static bool lonely_holds(const struct decoder *decoder, const struct problem_rule *rule, const struct mover *self) {
+    if (!vec_has(rule->vms, rule->n_vms, self->vm)) {
+        for (size_t i = 0; i < rule->n_vms; i++)
+            if (is_on_host(decoder, rule->vms[i], self->to))
+                return false;
+        return true;
+    }
+    for (size_t vm = 0; vm < decoder->problem->n_vms; vm++)
+        if (is_on_host(decoder, vm, self->to) && !vec_has(rule->vms, rule->n_vms, vm))
+            return false;
+    return true;
+}
+
 static bool serialize_holds(const struct decoder *decoder, const struct problem_rule *rule) {
     for (size_t i = 0; i < rule->n_vms; i++) {
         const size_t index = decoder->mover_of[rule->vms[i]];
@@ -66,6 +81,8 @@ static bool rule_holds(const struct decoder *decoder, const struct problem_rule 
     switch (rule->type) {
     case PROBLEM_SPREAD:
         return spread_holds(decoder, rule, self);
+    case PROBLEM_LONELY:
+        return lonely_holds(decoder, rule, self);
     case PROBLEM_SERIALIZE:
         return serialize_holds(decoder, rule);
     case PROBLEM_PRECEDENCE:
@@ -73,6 +90,7 @@ static bool rule_holds(const struct decoder *decoder, const struct problem_rule 
     case PROBLEM_GATHER:
     case PROBLEM_BAN:
     case PROBLEM_FENCE:
+    case PROBLEM_AMONG:
     case PROBLEM_TOGETHER:
         break;
     }

@@ -135,12 +135,27 @@ static bool follow_rule(struct builder *builder, const struct problem_rule *rule
     return rule->type == PROBLEM_SPREAD || last == no_step || wait_for(builder, last);
 }
 
+/* All of the other kind that had to leave the destination. */
+static bool follow_lonely(struct builder *builder, const struct problem_rule *rule, size_t step) {
+    const struct solution_step *self = &builder->steps[step];
+    const bool member = vec_has(rule->vms, rule->n_vms, self->vm);
+    for (size_t i = 0; i < builder->n_ended; i++) {
+        const size_t other = builder->by_end[i];
+        if (builder->steps[other].from == self->to &&
+            vec_has(rule->vms, rule->n_vms, builder->steps[other].vm) != member && !wait_for(builder, other))
+            return false;
+    }
+    return true;
+}
+
 static bool follow_rules(struct builder *builder, size_t step) {
     const struct problem *problem = builder->problem;
     for (size_t i = 0; i < problem->n_rules; i++) {
         const struct problem_rule *rule = &problem->rules[i];
         const bool binds = rule->type == PROBLEM_PRECEDENCE || rule->type == PROBLEM_SERIALIZE ||
                            (rule->type == PROBLEM_SPREAD && rule->continuous);
+        if (rule->type == PROBLEM_LONELY && rule->continuous && !follow_lonely(builder, rule, step))
+            return false;
         if (binds && vec_has(rule->vms, rule->n_vms, builder->steps[step].vm) && !follow_rule(builder, rule, step))
             return false;
     }

@@ -305,6 +305,9 @@ static bool seeker_init(struct seeker *seeker) {
     for (size_t i = 0; i < problem->n_rules; i++)
         for (size_t k = 0; binds_vms(&problem->rules[i]) && k < problem->rules[i].n_vms; k++)
             seeker->is_bound[problem->rules[i].vms[k]] = true;
+    for (size_t i = 0; i < problem->n_rules; i++)
+        if (problem->rules[i].type == PROBLEM_LONELY && problem->rules[i].continuous)
+            memset(seeker->is_bound, true, problem->n_vms); /* company is forbidden wherever they would be parked */
     return true;
 }
 

@@ -3,6 +3,7 @@
  * one decode to the next, and room for what does.
  */
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "base/vec.h"
 #include "solver/decode_state.h"
 
 #include <math.h>
@@ -125,7 +126,13 @@ static bool add_nodes(struct decoder *decoder) {
 
 static bool binds_in_time(const struct problem_rule *rule) {
     return rule->type == PROBLEM_SERIALIZE || rule->type == PROBLEM_PRECEDENCE ||
-           (rule->type == PROBLEM_SPREAD && rule->continuous);
+           ((rule->type == PROBLEM_SPREAD || rule->type == PROBLEM_LONELY) && rule->continuous);
+}
+
+/* A lonely rule binds all others too. */
+static bool binds_mover(const struct decoder *decoder, const struct problem_rule *rule, size_t mover) {
+    return binds_in_time(rule) &&
+           (rule->type == PROBLEM_LONELY || vec_has(rule->vms, rule->n_vms, decoder->movers[mover].vm));
 }
 
 /* A gathering that must hold all the time can only move as one. */
@@ -138,30 +145,27 @@ static bool add_rules(struct decoder *decoder) {
     const struct problem *problem = decoder->problem;
     size_t n_entries = 0;
     for (size_t i = 0; i < problem->n_rules; i++)
-        n_entries += binds_in_time(&problem->rules[i]) ? problem->rules[i].n_vms : 0;
+        if (binds_in_time(&problem->rules[i]))
+            n_entries += problem->rules[i].type == PROBLEM_LONELY ? decoder->n_movers : problem->rules[i].n_vms;
     decoder->rule_list = calloc(n_entries + 1, sizeof(*decoder->rule_list));
-    size_t *cursor = calloc(decoder->n_movers + 1, sizeof(*cursor));
-    if (decoder->rule_list == NULL || cursor == NULL) {
-        free(cursor);
+    if (decoder->rule_list == NULL)
         return false;
+    size_t *binding = calloc(problem->n_rules + 1, sizeof(*binding));
+    size_t n_binding = 0;
+    if (binding == NULL)
+        return false;
+    for (size_t i = 0; i < problem->n_rules; i++)
+        if (binds_in_time(&problem->rules[i]))
+            binding[n_binding++] = i;
+    size_t n = 0;
+    for (size_t mover = 0; mover < decoder->n_movers; mover++) {
+        decoder->rule_begin[mover] = n;
+        for (size_t k = 0; k < n_binding; k++)
+            if (binds_mover(decoder, &problem->rules[binding[k]], mover))
+                decoder->rule_list[n++] = binding[k];
     }
-    for (int filling = 0; filling < 2; filling++) {
-        for (size_t i = 0; i < problem->n_rules; i++) {
-            const struct problem_rule *rule = &problem->rules[i];
-            for (size_t k = 0; binds_in_time(rule) && k < rule->n_vms; k++) {
-                const size_t mover = decoder->mover_of[rule->vms[k]];
-                if (mover != SIZE_MAX && filling)
-                    decoder->rule_list[cursor[mover]++] = i;
-                else if (mover != SIZE_MAX)
-                    decoder->rule_begin[mover + 1]++;
-            }
-        }
-        for (size_t mover = 0; !filling && mover < decoder->n_movers; mover++) {
-            cursor[mover] = decoder->rule_begin[mover];
-            decoder->rule_begin[mover + 1] += decoder->rule_begin[mover];
-        }
-    }
-    free(cursor);
+    decoder->rule_begin[decoder->n_movers] = n;
+    free(binding);
     return true;
 }
 

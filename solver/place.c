@@ -11,17 +11,19 @@
 #include "solver/place_explain.h"
 #include "solver/place_given.h"
 #include "solver/place_greedy.h"
+#include "solver/place_group.h"
 #include "solver/place_milp.h"
 #include "solver/placement_lp.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const double enough_frac = 1.001;   /* of what is unavoidable */
 static const double lp_enough_frac = 1.01; /* of the rack LP, which rounding seldom reaches */
 static const double milp_time_s = 0.25;    /* cut-off only: the node limit comes first */
 static const double lp_time_s = 10;        /* the same: a second at most was seen */
-enum { MILP_NODES = 120, PIN_ROUNDS = 4 };
+enum { MILP_NODES = 120, PIN_ROUNDS = 4, MOST_GROUP_CHOICES = 32 };
 
 struct placer {
     const struct problem *problem;
@@ -155,8 +157,8 @@ static enum dc_status place_all(struct placer *placer, long *to, struct dc_error
     return rc;
 }
 
-enum dc_status place(const struct problem *problem, const struct milp_limits *limits, uint64_t seed, long *to,
-                     struct solution *solution, struct dc_error *err) {
+static enum dc_status place_within(const struct problem *problem, const struct milp_limits *limits, uint64_t seed,
+                                   long *to, struct solution *solution, struct dc_error *err) {
     struct placer placer = {.problem = problem, .limits = limits, .seed = seed, .solution = solution};
     for (size_t vm = 0; vm < problem->n_vms; vm++)
         to[vm] = problem->vms[vm].moves ? PROBLEM_ANY : (long)problem->vms[vm].host;
@@ -172,5 +174,56 @@ enum dc_status place(const struct problem *problem, const struct milp_limits *li
     free(placer.fixed);
     free(placer.pinned);
     candidates_dispose(&placer.candidates);
+    return rc;
+}
+
+static size_t count_unplaced(const struct problem *problem, const long *to) {
+    size_t n = 0;
+    for (size_t vm = 0; vm < problem->n_vms; vm++)
+        n += problem->vms[vm].moves && to[vm] == PROBLEM_ANY;
+    return n;
+}
+
+/* Tries the groups, as long as VMs are left over; then once more those that left the fewest. */
+static enum dc_status place_groups(struct group_choice *choice, const struct problem *problem,
+                                   const struct milp_limits *limits, uint64_t seed, long *to, struct solution *solution,
+                                   struct dc_error *err) {
+    const size_t n_cells = problem->n_vms * problem->n_hosts, n_before = solution->n_conflicts;
+    struct problem narrowed = *problem;
+    size_t *best = calloc(choice->n_rules + 1, sizeof(*best));
+    size_t least = SIZE_MAX;
+    bool again = true;
+    narrowed.allowed = calloc(n_cells + 1, sizeof(*narrowed.allowed));
+    enum dc_status rc = best == NULL || narrowed.allowed == NULL ? error_set_nomem(err) : DC_OK;
+    for (unsigned n_tries = 0; rc == DC_OK && again && least > 0; n_tries++) {
+        const bool is_last = n_tries == MOST_GROUP_CHOICES || (n_tries > 0 && !group_choice_next(choice));
+        if (is_last)
+            memcpy(choice->chosen, best, choice->n_rules * sizeof(*best));
+        again = !is_last;
+        solution->n_conflicts = n_before;
+        memcpy(narrowed.allowed, problem->allowed, n_cells);
+        group_choice_narrow(choice, problem, narrowed.allowed);
+        rc = place_within(&narrowed, limits, seed, to, solution, err);
+        const size_t n_unplaced = count_unplaced(problem, to);
+        if (n_unplaced < least)
+            memcpy(best, choice->chosen, choice->n_rules * sizeof(*best));
+        least = n_unplaced < least ? n_unplaced : least;
+    }
+    free(best);
+    free(narrowed.allowed);
+    return rc;
+}
+
+enum dc_status place(const struct problem *problem, const struct milp_limits *limits, uint64_t seed, long *to,
+                     struct solution *solution, struct dc_error *err) {
+    struct group_choice choice;
+    enum dc_status rc = DC_ENOMEM;
+    if (!group_choice_init(&choice, problem))
+        rc = error_set_nomem(err);
+    else if (choice.n_rules == 0)
+        rc = place_within(problem, limits, seed, to, solution, err);
+    else
+        rc = place_groups(&choice, problem, limits, seed, to, solution, err);
+    group_choice_dispose(&choice);
     return rc;
 }

@@ -28,6 +28,9 @@ static long banning_rule(const struct problem *problem, size_t vm, size_t host) 
         if ((rule->type == PROBLEM_BAN && on_it) || (rule->type == PROBLEM_FENCE && !on_it))
             return (long)r;
     }
+    for (size_t r = 0; r < problem->n_rules; r++) /* the group that was chosen lies elsewhere */
+        if (problem->rules[r].type == PROBLEM_AMONG && vec_has(problem->rules[r].vms, problem->rules[r].n_vms, vm))
+            return (long)r;
     return PROBLEM_ANY;
 }
 
@@ -73,7 +76,7 @@ enum dc_status place_explain_no_candidate(const struct problem *problem, size_t 
 struct room {
     long memory_host, cpu_host;     /* where most is left of each; PROBLEM_ANY: nowhere to go */
     double memory_bytes, cpu_cores; /* left there; cores: of hosts with memory enough */
-    long spread_host;               /* has memory and CPU, but a spread rule forbids it */
+    long ruled_out_host;            /* has memory and CPU, but a rule about those who are there forbids it */
 };
 
 static struct room look_for_room(const struct place_state *state, const struct place_item *item) {
@@ -91,14 +94,16 @@ static struct room look_for_room(const struct place_state *state, const struct p
             room.cpu_cores = state->free_cores[host];
             room.cpu_host = (long)host;
         }
-        if (room.spread_host == PROBLEM_ANY && place_state_fits(state, item, host, true))
-            room.spread_host = (long)host;
+        if (room.ruled_out_host == PROBLEM_ANY && place_state_fits(state, item, host, true))
+            room.ruled_out_host = (long)host;
     }
     return room;
 }
 
-static long spread_rule(const struct place_state *state, const struct place_item *item, size_t host) {
-    long any = PROBLEM_ANY;
+static long rule_against(const struct place_state *state, const struct place_item *item, size_t host) {
+    long any = place_state_lonely_against(state, item, host);
+    if (any != PROBLEM_ANY)
+        return any;
     for (size_t s = 0; s < state->n_spreads; s++) {
         for (size_t i = item->begin; i < item->begin + item->n; i++) {
             if (state->in_spread[s * state->candidates->n_movers + state->item_movers[i]] == 0)
@@ -125,10 +130,10 @@ static struct solution_conflict explain_item(const struct place_state *state, co
     if (room.memory_host == PROBLEM_ANY) { /* each VM has candidates, but all of a gather rule have none in common */
         conflict.kind = CONFLICT_RULE;
         conflict.rule = gather_rule(state->problem, state->candidates->vm[state->item_movers[item->begin]]);
-    } else if (room.spread_host != PROBLEM_ANY) {
+    } else if (room.ruled_out_host != PROBLEM_ANY) {
         conflict.kind = CONFLICT_RULE;
-        conflict.host = room.spread_host;
-        conflict.rule = spread_rule(state, item, (size_t)room.spread_host);
+        conflict.host = room.ruled_out_host;
+        conflict.rule = rule_against(state, item, (size_t)room.ruled_out_host);
     } else if (room.cpu_host != PROBLEM_ANY) {
         conflict.kind = CONFLICT_CPU;
         conflict.host = room.cpu_host;

@@ -5,6 +5,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "solver/place_given.h"
 
+#include "base/vec.h"
+
 #include <math.h>
 #include <stdlib.h>
 
@@ -41,12 +43,46 @@ static void fill(struct end_state *end) {
     }
 }
 
+static bool stays(const struct end_state *end, size_t vm) {
+    return end->mover_of[vm] == SIZE_MAX || end->pinned[end->mover_of[vm]];
+}
+
+/* Another VM there, of the other kind: one that stays, or that comes before in the question. */
+static bool breaks_lonely(const struct end_state *end, const struct problem_rule *rule, size_t vm) {
+    const bool member = vec_has(rule->vms, rule->n_vms, vm);
+    for (size_t other = 0; other < end->problem->n_vms; other++)
+        if (end_host(end, other) == end->problem->vms[vm].to && (stays(end, other) || other < vm) &&
+            vec_has(rule->vms, rule->n_vms, other) != member)
+            return true;
+    return false;
+}
+
+/* No group holds the destination and where those of the rule end that stay or come before. */
+static bool breaks_among(const struct end_state *end, const struct problem_rule *rule, size_t vm) {
+    if (!vec_has(rule->vms, rule->n_vms, vm))
+        return false;
+    for (size_t group = 0; group < rule->n_groups; group++) {
+        bool holds = problem_group_has(rule, group, (size_t)end->problem->vms[vm].to);
+        for (size_t i = 0; holds && i < rule->n_vms; i++) {
+            const long host = end_host(end, rule->vms[i]);
+            if (host != PROBLEM_ANY && (stays(end, rule->vms[i]) || rule->vms[i] < vm))
+                holds = problem_group_has(rule, group, (size_t)host);
+        }
+        if (holds)
+            return false;
+    }
+    return true;
+}
+
 /* The rule that the mover's destination breaks against VMs that stay or come
  * before it in the rule, or PROBLEM_ANY. */
 static long broken_rule(const struct end_state *end, size_t vm) {
     const struct problem *problem = end->problem;
     for (size_t r = 0; r < problem->n_rules; r++) {
         const struct problem_rule *rule = &problem->rules[r];
+        if ((rule->type == PROBLEM_LONELY && breaks_lonely(end, rule, vm)) ||
+            (rule->type == PROBLEM_AMONG && breaks_among(end, rule, vm)))
+            return (long)r;
         if (rule->type != PROBLEM_SPREAD && rule->type != PROBLEM_GATHER)
             continue;
         bool breaks = false, member = false, before = true;
@@ -58,9 +94,8 @@ static long broken_rule(const struct end_state *end, size_t vm) {
                 continue;
             }
             long host = end_host(end, other);
-            bool stays = end->mover_of[other] == SIZE_MAX || end->pinned[end->mover_of[other]];
             bool same = host == problem->vms[vm].to;
-            if (host != PROBLEM_ANY && (stays || before) && same == (rule->type == PROBLEM_SPREAD))
+            if (host != PROBLEM_ANY && (stays(end, other) || before) && same == (rule->type == PROBLEM_SPREAD))
                 breaks = true;
         }
         if (member && breaks)

@@ -3,6 +3,7 @@
  *   sum_h x_ih + u_i = 1                        every item somewhere, or given up (u)
  *   sum_i memory_i x_ih <= free_h, the same for CPU
  *   sum_i x_ih <= 1 - there already             each spread rule and host
+ *   x_ih <= y_rh of its VMs, x_ih <= 1 - y_rh of others   each lonely rule and host
  *   busy_a + sum_ih seconds_iha x_ih <= T       each arc, in units of the target
  * The placement at hand is offered as the first solution.
  */
@@ -121,6 +122,29 @@ static enum dc_status add_spread_rows(struct place_builder *builder, size_t host
     return rc;
 }
 
+/* The host is the rule's VMs' (y) or the others'. */
+static enum dc_status add_lonely_rows(struct place_builder *builder, size_t host, struct dc_error *err) {
+    const struct place_state *state = builder->state;
+    enum dc_status rc = DC_OK;
+    for (size_t l = 0; rc == DC_OK && l < state->n_lonelies; l++) {
+        size_t ours = 0;
+        rc = milp_add_column(builder->milp, MILP_INTEGER, 0, 1, 0, &ours, err);
+        for (size_t k = 0; rc == DC_OK && k < builder->n_cells; k++) {
+            const struct cell *cell = &builder->cells[k];
+            const size_t first = state->item_movers[state->items[cell->item].begin];
+            if (cell->host != host)
+                continue;
+            /* An item is of one kind: others were no cells. */
+            const bool member = state->in_lonely[l * state->candidates->n_movers + first] != 0;
+            rc = milp_add_row(builder->milp, -INFINITY, member ? 0 : 1, 2, (size_t[]){cell->column, ours},
+                              (double[]){1, member ? -1 : 1}, err);
+            if (member && builder->start[cell->column] > 0)
+                builder->start[ours] = 1;
+        }
+    }
+    return rc;
+}
+
 /* Seconds that the cell keeps `arc` busy, in targets. */
 static double cell_load(const struct place_state *state, const struct cell *cell, size_t arc) {
     const struct place_item *item = &state->items[cell->item];
@@ -171,6 +195,8 @@ static enum dc_status build(struct place_builder *builder, const long *hosts, do
         rc = add_host_rows(builder, host, err);
         if (rc == DC_OK)
             rc = add_spread_rows(builder, host, err);
+        if (rc == DC_OK)
+            rc = add_lonely_rows(builder, host, err);
     }
     return rc == DC_OK ? add_arc_rows(builder, err) : rc;
 }
@@ -220,7 +246,7 @@ static enum dc_status solve_and_take(struct place_builder *builder, long *hosts,
 }
 
 enum dc_status place_milp(struct place_state *state, const struct milp_limits *limits, struct dc_error *err) {
-    size_t n_columns = place_milp_size(state) + state->n_items + 1;
+    size_t n_columns = place_milp_size(state) + state->n_items + 1 + state->n_lonelies * state->problem->n_hosts;
     struct place_builder builder = {.state = state};
     builder.cells = calloc(n_columns, sizeof *builder.cells);
     builder.give_up = calloc(state->n_items + 1, sizeof *builder.give_up);

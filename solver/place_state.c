@@ -5,6 +5,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "solver/place_state.h"
 
+#include "base/vec.h"
+
 #include <math.h>
 #include <stdlib.h>
 
@@ -19,6 +21,10 @@ void place_state_dispose(struct place_state *state) {
     free(state->spread_rules);
     free(state->spread_count);
     free(state->in_spread);
+    free(state->lonely_rules);
+    free(state->lonely_count[0]);
+    free(state->lonely_count[1]);
+    free(state->in_lonely);
     *state = (struct place_state){0};
 }
 
@@ -37,18 +43,23 @@ static void load_arcs(struct place_state *state, size_t mover, size_t host, doub
         state->busy_s[arcs[i]] += sign * candidate->volume_bytes / state->problem->arcs[arcs[i]].capacity_bytes_per_s;
 }
 
-static void count_spreads(struct place_state *state, size_t mover, size_t host, bool add) {
+static void count_rules(struct place_state *state, size_t mover, size_t host, bool add) {
     for (size_t s = 0; s < state->n_spreads; s++) {
         unsigned *count = &state->spread_count[s * state->problem->n_hosts + host];
         if (state->in_spread[s * state->candidates->n_movers + mover] != 0)
             *count = add ? *count + 1 : *count - 1;
+    }
+    for (size_t l = 0; l < state->n_lonelies; l++) {
+        const unsigned side = state->in_lonely[l * state->candidates->n_movers + mover];
+        unsigned *count = &state->lonely_count[side][l * state->problem->n_hosts + host];
+        *count = add ? *count + 1 : *count - 1;
     }
 }
 
 void place_state_put(struct place_state *state, struct place_item *item, size_t host) {
     for (size_t i = item->begin; i < item->begin + item->n; i++) {
         load_arcs(state, state->item_movers[i], host, 1);
-        count_spreads(state, state->item_movers[i], host, true);
+        count_rules(state, state->item_movers[i], host, true);
     }
     state->free_bytes[host] -= item->memory_bytes;
     state->free_cores[host] -= item->cpu_cores;
@@ -59,7 +70,7 @@ void place_state_take(struct place_state *state, struct place_item *item) {
     size_t host = (size_t)item->host;
     for (size_t i = item->begin; i < item->begin + item->n; i++) {
         load_arcs(state, state->item_movers[i], host, -1);
-        count_spreads(state, state->item_movers[i], host, false);
+        count_rules(state, state->item_movers[i], host, false);
     }
     state->free_bytes[host] += item->memory_bytes;
     state->free_cores[host] += item->cpu_cores;
@@ -87,10 +98,24 @@ static bool spread_allows(const struct place_state *state, const struct place_it
     return true;
 }
 
-bool place_state_fits(const struct place_state *state, const struct place_item *item, size_t host, bool ignore_spread) {
+long place_state_lonely_against(const struct place_state *state, const struct place_item *item, size_t host) {
+    for (size_t l = 0; l < state->n_lonelies; l++) {
+        bool comes[2] = {false, false}; /* others, VMs of the rule */
+        for (size_t i = item->begin; i < item->begin + item->n; i++)
+            comes[state->in_lonely[l * state->candidates->n_movers + state->item_movers[i]]] = true;
+        const size_t at = l * state->problem->n_hosts + host;
+        if ((comes[0] && comes[1]) || (comes[0] && state->lonely_count[1][at] > 0) ||
+            (comes[1] && state->lonely_count[0][at] > 0))
+            return (long)state->lonely_rules[l];
+    }
+    return PROBLEM_ANY;
+}
+
+bool place_state_fits(const struct place_state *state, const struct place_item *item, size_t host, bool ignore_rules) {
     return item->memory_bytes <= state->free_bytes[host] &&
            item->cpu_cores <= state->free_cores[host] + cpu_tolerance_cores &&
-           (ignore_spread || spread_allows(state, item, host));
+           (ignore_rules ||
+            (spread_allows(state, item, host) && place_state_lonely_against(state, item, host) == PROBLEM_ANY));
 }
 
 double place_state_item_busy_s(const struct place_state *state, const struct place_item *item) {
@@ -183,30 +208,89 @@ static enum dc_status init_spreads(struct place_state *state, const size_t *move
     return DC_OK;
 }
 
-/* Joins movers that a gather rule wants on one host: item_of[] gets the lowest
- * mover of each set, only_host[] of it where the rest of the set is. */
+static bool allocate_lonelies(struct place_state *state) {
+    const struct problem *problem = state->problem;
+    state->lonely_rules = calloc(problem->n_rules + 1, sizeof *state->lonely_rules);
+    if (state->lonely_rules == NULL)
+        return false;
+    for (size_t rule = 0; rule < problem->n_rules; rule++)
+        if (problem->rules[rule].type == PROBLEM_LONELY)
+            state->lonely_rules[state->n_lonelies++] = rule;
+    for (int side = 0; side < 2; side++)
+        state->lonely_count[side] = calloc(state->n_lonelies * problem->n_hosts + 1, sizeof(unsigned));
+    state->in_lonely = calloc(state->n_lonelies * state->candidates->n_movers + 1, 1);
+    return state->lonely_count[0] != NULL && state->lonely_count[1] != NULL && state->in_lonely != NULL;
+}
+
+static enum dc_status init_lonelies(struct place_state *state, const size_t *mover_of, const bool *fixed,
+                                    const bool *pinned, bool strict, struct dc_error *err) {
+    const struct problem *problem = state->problem;
+    if (!allocate_lonelies(state))
+        return error_set_nomem(err);
+    for (size_t l = 0; l < state->n_lonelies; l++) {
+        const struct problem_rule *rule = &problem->rules[state->lonely_rules[l]];
+        for (size_t vm = 0; vm < problem->n_vms; vm++) {
+            const bool member = vec_has(rule->vms, rule->n_vms, vm);
+            const size_t mover = mover_of[vm];
+            const bool stays = mover == SIZE_MAX || pinned[mover];
+            unsigned *count = &state->lonely_count[member][l * problem->n_hosts];
+            if (stays || (strict && rule->continuous))
+                count[problem->vms[vm].host]++;
+            if (!stays && fixed[mover])
+                count[problem->vms[vm].to]++;
+            if (mover != SIZE_MAX)
+                state->in_lonely[l * state->candidates->n_movers + mover] = member;
+        }
+    }
+    return DC_OK;
+}
+
+/* Makes one set of two; returns the lower of their numbers, which is that of its lowest mover. */
+static size_t join(size_t *item_of, size_t n_movers, size_t a, size_t b) {
+    const size_t into = a < b ? a : b, from = a < b ? b : a;
+    for (size_t k = 0; k < n_movers; k++)
+        item_of[k] = item_of[k] == from ? into : item_of[k];
+    return into;
+}
+
+/* Joins movers that gather rules want on one host: item_of[] gets the lowest mover of each set. */
 static void join_gathered(const struct place_state *state, const size_t *mover_of, const bool *fixed,
-                          const bool *pinned, size_t *item_of, long *only_host) {
+                          const bool *pinned, size_t *item_of) {
     const struct problem *problem = state->problem;
     for (size_t r = 0; r < problem->n_rules; r++) {
         const struct problem_rule *rule = &problem->rules[r];
         size_t first = SIZE_MAX;
+        for (size_t i = 0; rule->type == PROBLEM_GATHER && i < rule->n_vms; i++) {
+            const size_t mover = mover_of[rule->vms[i]];
+            if (mover == SIZE_MAX || pinned[mover] || fixed[mover])
+                continue;
+            first =
+                first == SIZE_MAX ? item_of[mover] : join(item_of, state->candidates->n_movers, first, item_of[mover]);
+        }
+    }
+}
+
+/* Where the rest of a joined set is, by its lowest mover: those of its rules that stay, or whose destination is given.
+ */
+static void find_only_hosts(const struct place_state *state, const size_t *mover_of, const bool *fixed,
+                            const bool *pinned, const size_t *item_of, long *only_host) {
+    const struct problem *problem = state->problem;
+    for (size_t r = 0; r < problem->n_rules; r++) {
+        const struct problem_rule *rule = &problem->rules[r];
+        size_t set = SIZE_MAX;
         long where = PROBLEM_ANY;
         for (size_t i = 0; rule->type == PROBLEM_GATHER && i < rule->n_vms; i++) {
             const struct problem_vm *vm = &problem->vms[rule->vms[i]];
-            size_t mover = mover_of[rule->vms[i]];
+            const size_t mover = mover_of[rule->vms[i]];
             if (mover == SIZE_MAX || pinned[mover])
                 where = (long)vm->host;
             else if (fixed[mover])
                 where = vm->to;
-            else if (first == SIZE_MAX)
-                first = item_of[mover];
             else
-                for (size_t k = 0, from = item_of[mover]; k < state->candidates->n_movers; k++)
-                    item_of[k] = item_of[k] == from ? first : item_of[k];
+                set = item_of[mover];
         }
-        if (first != SIZE_MAX && where != PROBLEM_ANY)
-            only_host[first] = where;
+        if (set != SIZE_MAX && where != PROBLEM_ANY)
+            only_host[set] = where;
     }
 }
 
@@ -235,7 +319,8 @@ static enum dc_status init_items(struct place_state *state, const size_t *mover_
         item_of[mover] = mover;
         only_host[mover] = PROBLEM_ANY;
     }
-    join_gathered(state, mover_of, fixed, pinned, item_of, only_host);
+    join_gathered(state, mover_of, fixed, pinned, item_of);
+    find_only_hosts(state, mover_of, fixed, pinned, item_of, only_host);
     for (size_t mover = 0; mover < n_movers; mover++)
         set_size[item_of[mover]]++;
     for (size_t first = 0; first < n_movers; first++) {
@@ -305,6 +390,8 @@ enum dc_status place_state_init(struct place_state *state, const struct problem 
         mover_of[candidates->vm[mover]] = mover;
     take_room(state, mover_of, fixed, pinned, strict);
     rc = init_spreads(state, mover_of, fixed, pinned, strict, err);
+    if (rc == DC_OK)
+        rc = init_lonelies(state, mover_of, fixed, pinned, strict, err);
     if (rc == DC_OK)
         rc = init_items(state, mover_of, fixed, pinned, err);
     if (rc == DC_OK)

@@ -30,7 +30,11 @@ struct place_state {
     size_t *spread_rules;     /* the problem's numbers */
     unsigned *spread_count;   /* [spread * n_hosts + host] */
     unsigned char *in_spread; /* [spread * n_movers + mover] */
-    double target_s;          /* no placement has a busiest arc below it; > 0 */
+    size_t n_lonelies;
+    size_t *lonely_rules;
+    unsigned *lonely_count[2]; /* [lonely * n_hosts + host]: others, and VMs of the rule */
+    unsigned char *in_lonely;  /* [lonely * n_movers + mover] */
+    double target_s;           /* no placement has a busiest arc below it; > 0 */
 };
 
 /* Builds the state with no item placed. `fixed[mover]`: the destination is given and kept (it counts there);
@@ -41,9 +45,12 @@ DC_WARN_UNUSED enum dc_status place_state_init(struct place_state *state, const 
                                                const bool *pinned, bool strict, struct dc_error *err);
 void place_state_dispose(struct place_state *state);
 
-/* Is there room, and no rule against it, on `host` for the item (not placed now)? `ignore_spread` looks at room only.
+/* Is there room, and no rule against it, on `host` for the item (not placed now)? `ignore_rules` looks at room only.
  */
-bool place_state_fits(const struct place_state *state, const struct place_item *item, size_t host, bool ignore_spread);
+bool place_state_fits(const struct place_state *state, const struct place_item *item, size_t host, bool ignore_rules);
+
+/* The lonely rule that keeps the item off the host as it is now, or PROBLEM_ANY. */
+long place_state_lonely_against(const struct place_state *state, const struct place_item *item, size_t host);
 
 void place_state_put(struct place_state *state, struct place_item *item, size_t host);
 void place_state_take(struct place_state *state, struct place_item *item);

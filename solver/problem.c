@@ -29,6 +29,7 @@ static void dispose_rules(struct problem *problem) {
     for (size_t i = 0; problem->rules != NULL && i < problem->n_rules; i++) {
         free(problem->rules[i].vms);
         free(problem->rules[i].hosts);
+        free(problem->rules[i].group_end);
     }
     free(problem->rules);
 }
@@ -140,6 +141,9 @@ static enum dc_status check_rules(const struct problem *problem, struct dc_error
             good = rule->vms[k] < problem->n_vms;
         for (size_t k = 0; good && k < rule->n_hosts; k++)
             good = rule->hosts[k] < problem->n_hosts;
+        for (size_t k = 0; good && k < rule->n_groups; k++)
+            good = rule->group_end != NULL && rule->group_end[k] <= rule->n_hosts &&
+                   (k == 0 || rule->group_end[k - 1] <= rule->group_end[k]);
         if (!good || (unsigned)rule->type > (unsigned)PROBLEM_TOGETHER)
             return error_set(err, DC_EINTERNAL, "problem: rule %zu: of no type, or on what does not exist", i);
     }
@@ -157,6 +161,13 @@ enum dc_status problem_freeze(struct problem *problem, struct dc_error *err) {
     if (rc == DC_OK && !is_limit(problem->deadline_s))
         rc = error_set(err, DC_EINTERNAL, "problem: the deadline is negative or NaN");
     return rc == DC_OK ? route_fill(problem, err) : rc;
+}
+
+bool problem_group_has(const struct problem_rule *rule, size_t group, size_t host) {
+    for (size_t i = group > 0 ? rule->group_end[group - 1] : 0; i < rule->group_end[group]; i++)
+        if (rule->hosts[i] == host)
+            return true;
+    return false;
 }
 
 const uint32_t *problem_path(const struct problem *problem, size_t from, size_t to, size_t *n_arcs_out) {

@@ -78,6 +78,8 @@ enum problem_rule_type {
     PROBLEM_GATHER,     /* all of vms on one host */
     PROBLEM_BAN,        /* none of vms on any of hosts */
     PROBLEM_FENCE,      /* vms only on hosts */
+    PROBLEM_LONELY,     /* no host holds one of vms and another VM */
+    PROBLEM_AMONG,      /* vms all on the hosts of one group */
     PROBLEM_PRECEDENCE, /* vms[i] ends before vms[i + 1] starts */
     PROBLEM_SERIALIZE,  /* never two of vms in flight at once */
     PROBLEM_TOGETHER,   /* all of vms start at once */
@@ -89,6 +91,8 @@ struct problem_rule {
     size_t *vms;
     size_t n_hosts;
     size_t *hosts;
+    size_t n_groups; /* among: group g is hosts[group_end[g - 1] .. group_end[g]), the first from 0 */
+    size_t *group_end;
     bool continuous; /* while migrating a VM counts on both hosts */
     size_t number;   /* the planner's number of the rule */
 };
@@ -129,6 +133,9 @@ DC_WARN_UNUSED enum dc_status problem_freeze(struct problem *problem, struct dc_
 static inline bool problem_is_leg(const struct problem *problem, size_t vm) {
     return vm >= problem->n_vms - problem->n_legs;
 }
+
+/* Is the host in that group of the rule? */
+bool problem_group_has(const struct problem_rule *rule, size_t group, size_t host);
 
 /* The arcs of the path between two hosts, lent by the problem; *n_arcs_out is
  * 0 where no path exists. */

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "solver/settle.h"
 
+#include "base/vec.h"
+
 #include <stdlib.h>
 
 static const double cpu_slack_frac = 1e-6; /* rounding */
@@ -61,6 +63,40 @@ static enum dc_status settle_spread(struct settler *settler, size_t number, stru
     return rc;
 }
 
+/* Two kinds on one host in the end: who would go there does not. */
+static enum dc_status settle_lonely(struct settler *settler, size_t number, struct dc_error *err) {
+    const struct problem_rule *rule = &settler->problem->rules[number];
+    enum dc_status rc = DC_OK;
+    for (size_t i = 0; rc == DC_OK && i < rule->n_vms; i++) {
+        const size_t member = rule->vms[i];
+        for (size_t vm = 0; rc == DC_OK && vm < settler->problem->n_vms; vm++) {
+            if (settler->to[vm] != settler->to[member] || vec_has(rule->vms, rule->n_vms, vm))
+                continue;
+            if (is_moving(settler, member))
+                rc = stay_by_rule(settler, member, number, err);
+            else if (is_moving(settler, vm))
+                rc = stay_by_rule(settler, vm, number, err);
+        }
+    }
+    return rc;
+}
+
+/* In no one group in the end: then nobody goes. */
+static enum dc_status settle_among(struct settler *settler, size_t number, struct dc_error *err) {
+    const struct problem_rule *rule = &settler->problem->rules[number];
+    bool holds = false;
+    for (size_t group = 0; !holds && group < rule->n_groups; group++) {
+        holds = true;
+        for (size_t i = 0; holds && i < rule->n_vms; i++)
+            holds = problem_group_has(rule, group, (size_t)settler->to[rule->vms[i]]);
+    }
+    enum dc_status rc = DC_OK;
+    for (size_t i = 0; rc == DC_OK && !holds && i < rule->n_vms; i++)
+        if (is_moving(settler, rule->vms[i]))
+            rc = stay_by_rule(settler, rule->vms[i], number, err);
+    return rc;
+}
+
 static enum dc_status settle_rules(struct settler *settler, struct dc_error *err) {
     enum dc_status rc = DC_OK;
     for (size_t i = 0; rc == DC_OK && i < settler->problem->n_rules; i++) {
@@ -68,6 +104,10 @@ static enum dc_status settle_rules(struct settler *settler, struct dc_error *err
             rc = settle_gather(settler, i, err);
         else if (settler->problem->rules[i].type == PROBLEM_SPREAD)
             rc = settle_spread(settler, i, err);
+        else if (settler->problem->rules[i].type == PROBLEM_LONELY)
+            rc = settle_lonely(settler, i, err);
+        else if (settler->problem->rules[i].type == PROBLEM_AMONG)
+            rc = settle_among(settler, i, err);
     }
     return rc;
 }

@@ -48,6 +48,17 @@ static void break_rule(struct verify_state *state, size_t rule, double at_s, siz
     verify_add(state, &violation);
 }
 
+/* Of its n_steps + 1 stays. */
+static struct stay stay_of(const struct verify_state *state, size_t vm, size_t k) {
+    const size_t n = n_steps_of(state, vm);
+    return (struct stay){
+        .vm = vm,
+        .host = k > 0 ? step_of(state, vm, k - 1)->to : state->problem->vms[vm].host,
+        .from_s = k > 0 ? step_of(state, vm, k - 1)->start_s : -INFINITY,
+        .to_s = k < n ? step_of(state, vm, k)->end_s : INFINITY,
+    };
+}
+
 /* All stays of the rule's VMs (heap; NULL without memory). */
 static struct stay *list_stays(struct verify_state *state, const struct problem_rule *rule, size_t *n_stays_out) {
     size_t n = 0;
@@ -59,17 +70,9 @@ static struct stay *list_stays(struct verify_state *state, const struct problem_
         state->out_of_memory = true;
         return NULL;
     }
-    for (size_t i = 0; i < rule->n_vms; i++) {
-        const size_t vm = rule->vms[i];
-        struct stay stay = {.vm = vm, .host = state->problem->vms[vm].host, .from_s = -INFINITY, .to_s = INFINITY};
-        for (size_t k = 0; k < n_steps_of(state, vm); k++) {
-            const struct solution_step *step = step_of(state, vm, k);
-            stay.to_s = step->end_s;
-            stays[(*n_stays_out)++] = stay;
-            stay = (struct stay){.vm = vm, .host = step->to, .from_s = step->start_s, .to_s = INFINITY};
-        }
-        stays[(*n_stays_out)++] = stay;
-    }
+    for (size_t i = 0; i < rule->n_vms; i++)
+        for (size_t k = 0; k <= n_steps_of(state, rule->vms[i]); k++)
+            stays[(*n_stays_out)++] = stay_of(state, rule->vms[i], k);
     return stays;
 }
 
@@ -153,6 +156,68 @@ static void check_gather(struct verify_state *state, const struct problem_rule *
     }
     if (moved && rule->continuous)
         check_gather_over_time(state, rule, number);
+}
+
+/* Do the two break a lonely rule: on one host at one time (unless it is continuous: in the end), which the plan has
+ * brought about? */
+static bool are_company(const struct problem_rule *rule, const struct stay *a, const struct stay *b) {
+    if (a->host != b->host || (isinf(a->from_s) && isinf(b->from_s)))
+        return false;
+    if (!rule->continuous)
+        return isinf(a->to_s) && isinf(b->to_s);
+    return verify_is_after(fmin(a->to_s, b->to_s), fmax(a->from_s, b->from_s));
+}
+
+static void check_lonely(struct verify_state *state, const struct problem_rule *rule, size_t number) {
+    size_t n = 0;
+    bool *member = calloc(state->problem->n_vms + 1, sizeof(*member));
+    struct stay *stays = list_stays(state, rule, &n);
+    if (member == NULL || stays == NULL) {
+        state->out_of_memory = true;
+        goto out;
+    }
+    for (size_t i = 0; i < rule->n_vms; i++)
+        member[rule->vms[i]] = true;
+    for (size_t vm = 0; vm < state->problem->n_vms; vm++) {
+        for (size_t k = 0; !member[vm] && k <= n_steps_of(state, vm); k++) {
+            const struct stay other = stay_of(state, vm, k);
+            for (size_t i = 0; i < n; i++) {
+                if (!are_company(rule, &stays[i], &other))
+                    continue;
+                break_rule(state, number, fmax(stays[i].from_s, other.from_s), stays[i].vm, other.host);
+                goto out;
+            }
+        }
+    }
+out:
+    free(member);
+    free(stays);
+}
+
+/* Does the group hold the rule's VMs: wherever they are (`all`), or where they end? */
+static bool group_holds(const struct verify_state *state, const struct problem_rule *rule, size_t group, bool all) {
+    for (size_t i = 0; i < rule->n_vms; i++)
+        for (size_t k = all ? 0 : n_steps_of(state, rule->vms[i]); k <= n_steps_of(state, rule->vms[i]); k++)
+            if (!problem_group_has(rule, group, stay_of(state, rule->vms[i], k).host))
+                return false;
+    return true;
+}
+
+/* In the end within one group; continuous: never out of one, if they were within one before. */
+static void check_among(struct verify_state *state, const struct problem_rule *rule, size_t number) {
+    bool moved = false, was_within = false, holds = false;
+    for (size_t i = 0; i < rule->n_vms; i++)
+        moved = moved || n_steps_of(state, rule->vms[i]) > 0;
+    for (size_t group = 0; group < rule->n_groups; group++) {
+        bool within = true;
+        for (size_t i = 0; i < rule->n_vms; i++)
+            within = within && problem_group_has(rule, group, state->problem->vms[rule->vms[i]].host);
+        was_within = was_within || within;
+    }
+    for (size_t group = 0; !holds && group < rule->n_groups; group++)
+        holds = group_holds(state, rule, group, rule->continuous && was_within);
+    if (moved && !holds)
+        break_rule(state, number, 0, rule->vms[0], state->end_on[rule->vms[0]]);
 }
 
 /* Ban and fence: where VMs end, and where a continuous rule lets them be at all. */
@@ -248,6 +313,12 @@ void verify_rules(struct verify_state *state) {
         case PROBLEM_BAN:
         case PROBLEM_FENCE:
             check_hosts(state, rule, i);
+            break;
+        case PROBLEM_LONELY:
+            check_lonely(state, rule, i);
+            break;
+        case PROBLEM_AMONG:
+            check_among(state, rule, i);
             break;
         case PROBLEM_PRECEDENCE:
             check_precedence(state, rule, i);
