@@ -7,6 +7,7 @@ static enum dc_status dispatch(struct staging *staging, struct dc_error *err) {
     case GOAL_CONSOLIDATE:
         return choose_consolidate(staging, err);
     case GOAL_REBALANCE:
+        return choose_rebalance(staging, err);
     case GOAL_ROLLING:
     case GOAL_EVACUATE:
     case GOAL_SCHEDULE:

@@ -50,6 +50,7 @@ enum cli_group {
     CLI_AGENT = 1 << 7,
     CLI_SINCE = 1 << 8,       /* --since */
     CLI_CONSOLIDATE = 1 << 9, /* --power-off, --energy, --max-time, --payback */
+    CLI_REBALANCE = 1 << 10,  /* --max-cpu, --max-memory */
     CLI_IMPORT = 1 << 15,     /* --from, --stop-policy */
 };
 

@@ -39,6 +39,8 @@ enum option_key {
     KEY_ENERGY,
     KEY_MAX_TIME,
     KEY_PAYBACK,
+    KEY_MAX_CPU,
+    KEY_MAX_MEMORY,
     KEY_MOVES,
     KEY_BANDWIDTH,
     KEY_FROM_PREDICTION,
@@ -83,6 +85,9 @@ static const struct {
     {CLI_CONSOLIDATE, {"max-time", KEY_MAX_TIME, "TIME", 0, "Migrations and shutdowns are done within TIME", 2}},
     {CLI_CONSOLIDATE,
      {"payback", KEY_PAYBACK, "TIME", 0, "With --energy: what pays within TIME is done (default 24h)", 2}},
+    {CLI_REBALANCE, {"max-cpu", KEY_MAX_CPU, "PERCENT", 0, "Use at most so much of a host's cores (default 80%)", 2}},
+    {CLI_REBALANCE,
+     {"max-memory", KEY_MAX_MEMORY, "PERCENT", 0, "Use at most so much of a host's memory (default 90%)", 2}},
     {CLI_PREDICT, {"bandwidth", KEY_BANDWIDTH, "RATE", 0, "Predict at RATE, such as 1Gbit/s (repeatable)", 2}},
     {CLI_PREDICT,
      {"from-prediction", KEY_FROM_PREDICTION, NULL, 0, "Use what the agent published even where there is a profile",
@@ -288,6 +293,15 @@ static double parse_risk(const char *text, struct argp_state *state) {
     return percent / 100;
 }
 
+/* A share of a host, as a fraction. */
+static double parse_share(const char *option, const char *text, struct argp_state *state) {
+    char *end = NULL;
+    const double percent = strtod(text, &end);
+    if (end == text || (*end != '\0' && strcmp(end, "%") != 0) || !(percent >= 1 && percent <= 100))
+        usage_error(state, "%s: expected a percentage from 1 to 100, such as 80%%, got %s", option, text);
+    return percent / 100;
+}
+
 static error_t parse_choice(int key, const char *text, struct argp_state *state, struct goal_choice *choice) {
     switch (key) {
     case KEY_POWER_OFF:
@@ -301,6 +315,12 @@ static error_t parse_choice(int key, const char *text, struct argp_state *state,
         return 0;
     case KEY_PAYBACK:
         choice->payback_ms = parse_duration("--payback", text, state);
+        return 0;
+    case KEY_MAX_CPU:
+        choice->max_cpu_frac = parse_share("--max-cpu", text, state);
+        return 0;
+    case KEY_MAX_MEMORY:
+        choice->max_memory_frac = parse_share("--max-memory", text, state);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;

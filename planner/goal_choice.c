@@ -30,6 +30,16 @@ static const struct {
 
 enum { N_KEYS = sizeof(keys) / sizeof(keys[0]) };
 
+static const double default_cpu_frac = 0.8, default_memory_frac = 0.9;
+
+double goal_choice_cpu_frac(const struct goal_choice *choice) {
+    return choice->max_cpu_frac > 0 ? choice->max_cpu_frac : default_cpu_frac;
+}
+
+double goal_choice_memory_frac(const struct goal_choice *choice) {
+    return choice->max_memory_frac > 0 ? choice->max_memory_frac : default_memory_frac;
+}
+
 static json_t *value_of(const struct goal_choice *choice, size_t row) {
     const char *at = (const char *)choice + keys[row].offset;
     switch (keys[row].type) {

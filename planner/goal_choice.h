@@ -26,6 +26,10 @@ struct goal_choice {
     double maintenance_ms;  /* rolling: between a host's shutdown and its boot */
 };
 
+/* What rebalance is asked for, its defaults filled in. */
+double goal_choice_cpu_frac(const struct goal_choice *choice);
+double goal_choice_memory_frac(const struct goal_choice *choice);
+
 /* Sets the kind's keys, those that say something. False when out of memory. */
 DC_WARN_UNUSED bool goal_choice_to_json(enum goal_kind kind, const struct goal_choice *choice, json_t *object);
 

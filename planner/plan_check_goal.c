@@ -5,10 +5,12 @@
 #include "planner/plan_energy.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const double rounding_ms = 2;
 static const double energy_slack_frac = 1e-6;
+static const double load_slack_frac = 1e-6;
 static const double energy_slack = 1; /* a watt, a joule, a millisecond */
 
 static bool is_whole(const struct plan *plan) {
@@ -130,11 +132,104 @@ static enum dc_status check_max_online(const struct plan_staged *staged, struct 
     return rc;
 }
 
+/* Loads of hosts before and after; with `back` (a VM, or none) at home in the end. */
+struct host_loads {
+    double bytes, cores;
+};
+
+static void sum_loads(const struct plan_staged *staged, bool after, size_t back, struct host_loads *loads) {
+    const struct fleet *fleet = staged->fleet;
+    for (size_t host = 0; host < fleet->n_hosts; host++)
+        loads[host] = (struct host_loads){0, 0};
+    for (size_t i = 0; i < staged->n_stays; i++) {
+        const struct plan_stay *stay = &staged->stays[i];
+        const struct fleet_vm *vm = &fleet->vms[stay->vm];
+        const bool counts = after && stay->vm != back ? isinf(stay->to_ms) : isinf(stay->from_ms);
+        if (!counts)
+            continue;
+        loads[stay->host].bytes += vm->memory_bytes;
+        loads[stay->host].cores += vm->cpu_cores_used;
+    }
+}
+
+static double over_frac(const struct plan_staged *staged, const struct host_loads *loads, size_t host) {
+    const struct goal_choice *choice = &staged->goal->choice;
+    const struct fleet_host *it = &staged->fleet->hosts[host];
+    const double bytes = it->memory_bytes - it->reserved_memory_bytes;
+    double over = bytes > 0 ? fmax(0, loads[host].bytes / bytes - goal_choice_memory_frac(choice)) : 0;
+    if (it->cpus > 0)
+        over += fmax(0, loads[host].cores / it->cpus - goal_choice_cpu_frac(choice));
+    return over;
+}
+
+static double all_over_frac(const struct plan_staged *staged, const struct host_loads *loads) {
+    double over = 0;
+    for (size_t host = 0; host < staged->fleet->n_hosts; host++)
+        over += over_frac(staged, loads, host);
+    return over;
+}
+
+/* Each VM that moves is needed: at home it would leave more to be over. */
+static enum dc_status check_gains(const struct plan_staged *staged, struct host_loads *loads, double over,
+                                  struct dc_error *err) {
+    enum dc_status rc = DC_OK;
+    for (size_t i = staged->fleet->n_vms; rc == DC_OK && i < staged->n_stays; i++) {
+        if (!isinf(staged->stays[i].to_ms))
+            continue;
+        sum_loads(staged, true, staged->stays[i].vm, loads);
+        if (all_over_frac(staged, loads) <= over + load_slack_frac)
+            rc = plan_check_say(staged->violations, err, "VM %s: its move brings no load within the limits",
+                                staged->fleet->vms[staged->stays[i].vm].name);
+    }
+    return rc;
+}
+
+static size_t count_moves(const struct plan_staged *staged) {
+    size_t n = 0;
+    for (size_t i = staged->fleet->n_vms; i < staged->n_stays; i++)
+        n += isinf(staged->stays[i].to_ms) != 0;
+    return n;
+}
+
+static enum dc_status check_rebalance(const struct plan_staged *staged, struct dc_error *err) {
+    const json_t *choice = staged->plan->choice;
+    struct host_loads *loads = calloc(staged->fleet->n_hosts + 1, sizeof(*loads));
+    enum dc_status rc = loads == NULL ? error_set_nomem(err) : DC_OK;
+    if (rc != DC_OK || loads == NULL)
+        return rc;
+    sum_loads(staged, true, SIZE_MAX, loads);
+    const double over = all_over_frac(staged, loads);
+    for (size_t host = 0; rc == DC_OK && is_whole(staged->plan) && host < staged->fleet->n_hosts; host++)
+        if (staged->fleet->hosts[host].state == FLEET_HOST_ON && over_frac(staged, loads, host) > load_slack_frac)
+            rc = plan_check_say(staged->violations, err, "host %s: stays loaded beyond the limits",
+                                staged->fleet->hosts[host].name);
+    for (size_t i = 0; rc == DC_OK && i < json_array_size(json_object_get(choice, "hosts")); i++) {
+        const json_t *entry = json_array_get(json_object_get(choice, "hosts"), i);
+        const char *name = json_string_value(json_object_get(entry, "host"));
+        const long host = name != NULL ? fleet_doc_find_host(staged->fleet, name) : FLEET_NO_INDEX;
+        const struct fleet_host *it = host != FLEET_NO_INDEX ? &staged->fleet->hosts[host] : NULL;
+        const double claimed = json_number_value(json_object_get(json_object_get(entry, "memory_frac"), "after"));
+        if (it == NULL || fabs(claimed - loads[host].bytes / (it->memory_bytes - it->reserved_memory_bytes)) > 1e-3)
+            rc = plan_check_say(staged->violations, err, "choice.hosts[%zu]: not the load that the moves make", i);
+    }
+    const double n_moves = (double)count_moves(staged);
+    if (rc == DC_OK && json_number_value(json_object_get(choice, "moves")) != n_moves)
+        rc = plan_check_say(staged->violations, err, "choice.moves: the steps move %.0f VMs", n_moves);
+    if (rc == DC_OK && is_whole(staged->plan) && json_number_value(json_object_get(choice, "moves_at_least")) > n_moves)
+        rc = plan_check_say(staged->violations, err, "choice.moves_at_least: %.0f moves do", n_moves);
+    if (rc == DC_OK)
+        rc = check_gains(staged, loads, over, err);
+    free(loads);
+    return rc;
+}
+
 enum dc_status plan_check_goal(const struct plan_staged *staged, struct dc_error *err) {
     enum dc_status rc = check_limit(staged, staged->goal->deadline_ms, "the deadline", err);
     if (rc == DC_OK)
         rc = check_max_online(staged, err);
     if (rc == DC_OK && staged->goal->kind == GOAL_CONSOLIDATE)
         rc = check_consolidate(staged, err);
+    else if (rc == DC_OK && staged->goal->kind == GOAL_REBALANCE)
+        rc = check_rebalance(staged, err);
     return rc;
 }

@@ -44,10 +44,27 @@ static enum dc_status write_energy(const struct plan *plan, struct writer *write
                        paid);
 }
 
+static enum dc_status write_loads(const struct plan *plan, struct writer *writer, struct dc_error *err) {
+    const json_t *hosts = json_object_get(plan->choice, "hosts");
+    enum dc_status rc = writer_line(writer, err, "moves        %.0f; no choice makes do with fewer than %.0f",
+                                    number_at(plan->choice, "moves"), number_at(plan->choice, "moves_at_least"));
+    for (size_t i = 0; rc == DC_OK && i < json_array_size(hosts); i++) {
+        const json_t *host = json_array_get(hosts, i);
+        const json_t *memory = json_object_get(host, "memory_frac"), *cores = json_object_get(host, "cpu_frac");
+        rc = writer_line(writer, err, "load         %s: memory %.1f -> %.1f %%, cores %.1f -> %.1f %%",
+                         json_string_value(json_object_get(host, "host")), 100 * number_at(memory, "before"),
+                         100 * number_at(memory, "after"), 100 * number_at(cores, "before"),
+                         100 * number_at(cores, "after"));
+    }
+    return rc;
+}
+
 enum dc_status plan_table_choice(const struct plan *plan, struct writer *writer, struct dc_error *err) {
     enum dc_status rc = DC_OK;
     if (json_object_get(plan->choice, "hosts_on_after") != NULL)
         rc = write_hosts_off(plan, writer, err);
+    if (rc == DC_OK && json_object_get(plan->choice, "moves") != NULL)
+        rc = write_loads(plan, writer, err);
     if (rc == DC_OK && plan->energy != NULL)
         rc = write_energy(plan, writer, err);
     return rc;
