@@ -1,60 +1,20 @@
 /*
- * Builds and solves the rack LP: classes of hosts, groups of movers, rows.
+ * Builds and solves the rack LP: cells, columns, rows.
  * Volumes and memory go in as GB, so that coefficients stay near 1.
  */
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "solver/placement_lp.h"
+#include "solver/placement_lp_state.h"
 
 #include <math.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const double bytes_per_gb = 1e9;
-static const uint64_t hash_basis = 14695981039346656037u; /* FNV-1a */
-enum { MAX_CELLS = 4000 }; /* groups x classes; beyond, the simplex takes longer than the answer is worth */
+
+/* Groups x classes; beyond, the simplex takes longer than the answer is worth. */
+enum { MAX_CELLS = 4000, MAX_JOINT_CELLS = 40000 };
 
 enum { ARC_PASSED = 1, ARC_LAST = 2 }; /* on the way to a candidate, and as the arc into it */
-
-struct group {
-    uint64_t key;
-    size_t source;
-    double volume_bytes, memory_bytes;
-    double low, high;     /* memory per byte of volume */
-    double pre_s, post_s; /* the least */
-    bool tight;           /* has a class whose memory may not do */
-};
-
-struct class {
-    uint64_t key;
-    size_t host; /* stands for all */
-    double free_bytes, wanted_bytes;
-    double in_capacity, slots;
-    size_t memory_row, slot_row; /* SIZE_MAX: none */
-};
-
-struct cell {
-    bool used;
-    double volume_factor; /* least volume there over least volume anywhere, least in the group */
-    double work_s_per_byte;
-    size_t volume_column, memory_column;
-};
-
-struct lp_builder {
-    const struct problem *problem;
-    enum problem_quantile quantile;
-    const struct candidates *candidates;
-    struct placement_lp *out;
-    struct group *groups;
-    struct class *classes;
-    struct cell *cells;
-    struct milp *milp;
-    size_t time_column;
-    size_t *arc_rows;       /* [n_arcs + n_classes]; SIZE_MAX: none */
-    unsigned char *arc_use; /* [n_arcs]: ARC_PASSED, ARC_LAST */
-    size_t *row_columns;    /* scratch of one row */
-    double *row_values;
-};
 
 void placement_lp_dispose(struct placement_lp *lp) {
     free(lp->host_class);
@@ -62,136 +22,6 @@ void placement_lp_dispose(struct placement_lp *lp) {
     free(lp->share_bytes);
     solution_prices_dispose(&lp->prices);
     *lp = (struct placement_lp){0};
-}
-
-static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t n) {
-    const unsigned char *byte = bytes;
-    for (size_t i = 0; i < n; i++)
-        hash = (hash ^ byte[i]) * 1099511628211u;
-    return hash;
-}
-
-static uint64_t hash_size(uint64_t hash, size_t value) {
-    return hash_bytes(hash, &value, sizeof value);
-}
-
-static double least_volume(const struct candidates *candidates, size_t mover) {
-    double least = INFINITY;
-    for (size_t i = candidates->begin[mover]; i < candidates->begin[mover + 1]; i++)
-        least = fmin(least, candidates->items[i].volume_bytes);
-    return least;
-}
-
-/* What a host looks like to the mover: all but the last arc of the path, what
- * fits through, and the width of the last arc. */
-static void hash_view(const struct lp_builder *builder, size_t mover, const struct candidate *candidate,
-                      uint64_t *hash) {
-    const struct problem *problem = builder->problem;
-    size_t source = problem->vms[builder->candidates->vm[mover]].host, n_arcs = 0;
-    const uint32_t *arcs = problem_path(problem, source, candidate->host, &n_arcs);
-    *hash = hash_size(*hash, mover);
-    *hash = hash_bytes(*hash, &candidate->bandwidth_bytes_per_s, sizeof candidate->bandwidth_bytes_per_s);
-    if (n_arcs == 0)
-        return;
-    *hash = hash_bytes(*hash, arcs, (n_arcs - 1) * sizeof *arcs);
-    double capacity = problem->arcs[arcs[n_arcs - 1]].capacity_bytes_per_s;
-    *hash = hash_bytes(*hash, &capacity, sizeof capacity);
-}
-
-/* Memory left at the end where nobody's destination is open yet. */
-static void end_memory(const struct problem *problem, double *free_bytes) {
-    for (size_t host = 0; host < problem->n_hosts; host++)
-        free_bytes[host] = problem->hosts[host].memory_bytes;
-    for (size_t vm = 0; vm < problem->n_vms; vm++) {
-        if (!problem->vms[vm].moves)
-            free_bytes[problem->vms[vm].host] -= problem->vms[vm].memory_bytes;
-    }
-}
-
-static size_t class_of(struct lp_builder *builder, uint64_t key, size_t host) {
-    for (size_t i = 0; i < builder->out->n_classes; i++) {
-        if (builder->classes[i].key == key)
-            return i;
-    }
-    builder->classes[builder->out->n_classes] = (struct class){.key = key, .host = host};
-    return builder->out->n_classes++;
-}
-
-static enum dc_status find_classes(struct lp_builder *builder, struct dc_error *err) {
-    const struct problem *problem = builder->problem;
-    const struct candidates *candidates = builder->candidates;
-    uint64_t *keys = calloc(problem->n_hosts + 1, sizeof *keys);
-    double *free_bytes = calloc(problem->n_hosts + 1, sizeof *free_bytes);
-    builder->classes = calloc(problem->n_hosts + 1, sizeof *builder->classes);
-    enum dc_status rc = DC_OK;
-    if (keys == NULL || free_bytes == NULL || builder->classes == NULL) {
-        rc = error_set_nomem(err);
-        goto out;
-    }
-    end_memory(problem, free_bytes);
-    for (size_t host = 0; host < problem->n_hosts; host++)
-        keys[host] = hash_basis;
-    for (size_t mover = 0; mover < candidates->n_movers; mover++) {
-        for (size_t i = candidates->begin[mover]; i < candidates->begin[mover + 1]; i++)
-            hash_view(builder, mover, &candidates->items[i], &keys[candidates->items[i].host]);
-    }
-    for (size_t host = 0; host < problem->n_hosts; host++) {
-        builder->out->host_class[host] = SIZE_MAX;
-        if (keys[host] == hash_basis)
-            continue;
-        size_t class = class_of(builder, hash_size(keys[host], problem->hosts[host].max_migrations), host);
-        builder->out->host_class[host] = class;
-        builder->classes[class].free_bytes += fmax(0, free_bytes[host]);
-        builder->classes[class].slots += problem->hosts[host].max_migrations;
-    }
-out:
-    free(keys);
-    free(free_bytes);
-    return rc;
-}
-
-/* Movers that have something to send, by source and choice of classes. */
-static enum dc_status find_groups(struct lp_builder *builder, struct dc_error *err) {
-    const struct candidates *candidates = builder->candidates;
-    struct placement_lp *out = builder->out;
-    builder->groups = calloc(candidates->n_movers + 1, sizeof *builder->groups);
-    size_t *seen = calloc(out->n_classes + 1, sizeof *seen); /* by mover + 1 */
-    if (builder->groups == NULL || seen == NULL) {
-        free(seen);
-        return error_set_nomem(err);
-    }
-    for (size_t mover = 0; mover < candidates->n_movers; mover++) {
-        out->mover_group[mover] = SIZE_MAX;
-        double volume = least_volume(candidates, mover);
-        if (!(volume > 0) || isinf(volume))
-            continue;
-        const struct problem_vm *vm = &builder->problem->vms[candidates->vm[mover]];
-        uint64_t key = hash_size(hash_basis, vm->host);
-        for (size_t i = candidates->begin[mover]; i < candidates->begin[mover + 1]; i++) {
-            size_t class = out->host_class[candidates->items[i].host];
-            if (seen[class] != mover + 1)
-                key = hash_size(key, class);
-            seen[class] = mover + 1;
-        }
-        size_t g = 0;
-        while (g < out->n_groups && builder->groups[g].key != key)
-            g++;
-        struct group *group = &builder->groups[g];
-        if (g == out->n_groups) {
-            *group =
-                (struct group){.key = key, .source = vm->host, .low = INFINITY, .pre_s = INFINITY, .post_s = INFINITY};
-            out->n_groups++;
-        }
-        group->volume_bytes += volume;
-        group->memory_bytes += vm->memory_bytes;
-        group->low = fmin(group->low, vm->memory_bytes / volume);
-        group->high = fmax(group->high, vm->memory_bytes / volume);
-        group->pre_s = fmin(group->pre_s, vm->cost[builder->quantile].pre_s);
-        group->post_s = fmin(group->post_s, vm->cost[builder->quantile].post_s);
-        out->mover_group[mover] = g;
-    }
-    free(seen);
-    return DC_OK;
 }
 
 /* Which group may go to which class, and what that costs at least. */
@@ -204,7 +34,7 @@ static enum dc_status find_cells(struct lp_builder *builder, struct dc_error *er
     for (size_t mover = 0; mover < candidates->n_movers; mover++) {
         if (out->mover_group[mover] == SIZE_MAX)
             continue;
-        double least = least_volume(candidates, mover);
+        double least = placement_lp_least_volume(candidates, mover);
         for (size_t i = candidates->begin[mover]; i < candidates->begin[mover + 1]; i++) {
             const struct candidate *candidate = &candidates->items[i];
             size_t class = out->host_class[candidate->host];
@@ -221,7 +51,7 @@ static enum dc_status find_cells(struct lp_builder *builder, struct dc_error *er
         for (size_t c = 0; c < out->n_classes; c++) {
             if (builder->cells[g * out->n_classes + c].used &&
                 builder->classes[c].wanted_bytes > builder->classes[c].free_bytes)
-                builder->groups[g].tight = true;
+                builder->groups[g].tight = !builder->is_joint;
         }
     }
     return DC_OK;
@@ -282,10 +112,11 @@ static enum dc_status add_class_rows(struct lp_builder *builder, size_t c, struc
     class->memory_row = class->slot_row = SIZE_MAX;
     for (size_t g = 0; g < out->n_groups; g++) {
         const struct cell *cell = &builder->cells[g * out->n_classes + c];
-        if (!cell->used || !builder->groups[g].tight)
+        const struct group *group = &builder->groups[g];
+        if (!cell->used || (!group->tight && !builder->is_joint))
             continue;
-        builder->row_columns[n] = cell->memory_column;
-        builder->row_values[n++] = 1;
+        builder->row_columns[n] = builder->is_joint ? cell->volume_column : cell->memory_column;
+        builder->row_values[n++] = builder->is_joint ? group->memory_bytes / group->volume_bytes : 1;
     }
     const bool tight = n > 0 && class->wanted_bytes > class->free_bytes;
     if (tight)
@@ -315,7 +146,7 @@ static bool crosses(const struct lp_builder *builder, size_t g, size_t c, size_t
     const uint32_t *arcs = problem_path(builder->problem, builder->groups[g].source, builder->classes[c].host, &n_arcs);
     if (arc >= builder->problem->n_arcs)
         return n_arcs > 0 && arc == builder->problem->n_arcs + c;
-    for (size_t i = 0; i + 1 < n_arcs; i++) {
+    for (size_t i = builder->is_joint ? 1 : 0; i + 1 < n_arcs; i++) {
         if (arcs[i] == arc)
             return true;
     }
@@ -357,7 +188,7 @@ static enum dc_status add_arc_rows(struct lp_builder *builder, struct dc_error *
             const uint32_t *arcs = problem_path(problem, builder->groups[g].source, host, &n_arcs);
             if (n_arcs == 0 || !builder->cells[g * out->n_classes + c].used)
                 continue;
-            for (size_t i = 0; i + 1 < n_arcs; i++)
+            for (size_t i = builder->is_joint ? 1 : 0; i + 1 < n_arcs; i++)
                 use[arcs[i]] |= ARC_PASSED;
             if ((use[arcs[n_arcs - 1]] & ARC_LAST) == 0)
                 builder->classes[c].in_capacity += problem->arcs[arcs[n_arcs - 1]].capacity_bytes_per_s;
@@ -437,11 +268,15 @@ static enum dc_status prepare(struct lp_builder *builder, struct dc_error *err) 
     out->mover_group = calloc(builder->candidates->n_movers + 1, sizeof *out->mover_group);
     if (out->host_class == NULL || out->mover_group == NULL)
         return error_set_nomem(err);
-    enum dc_status rc = find_classes(builder, err);
+    enum dc_status rc = placement_lp_find_classes(builder, err);
     if (rc == DC_OK)
-        rc = find_groups(builder, err);
-    size_t n_cells = out->n_groups * out->n_classes;
-    if (rc != DC_OK || n_cells > MAX_CELLS)
+        rc = placement_lp_find_groups(builder, err);
+    if (rc == DC_OK && out->n_groups * out->n_classes > MAX_CELLS) {
+        builder->is_joint = true;
+        rc = placement_lp_find_groups(builder, err);
+    }
+    const size_t n_cells = out->n_groups * out->n_classes;
+    if (rc != DC_OK || n_cells > (builder->is_joint ? MAX_JOINT_CELLS : MAX_CELLS) || builder->has_short_path)
         return rc;
     out->share_bytes = calloc(n_cells + 1, sizeof *out->share_bytes);
     builder->row_columns = calloc(n_cells + 2, sizeof *builder->row_columns);

@@ -11,6 +11,10 @@
  *
  * In-arcs of a class are one row, the sum of theirs. Summing rows, leaving rows out and taking least
  * volumes only relax, so T bounds every placement and every schedule.
+ *
+ * Where sources are many, those that differ in their own first arcs only are joined, M_gc is V_gc times the group's
+ * memory per byte sent (groups are then of VMs that are close in it), and T is an estimate; its prices still
+ * prove a bound (solver/certificate.h), a little below.
  */
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
@@ -21,7 +25,7 @@
 
 struct placement_lp {
     bool solved;    /* false: too large, infeasible or out of time; the rest is then not filled */
-    double value_s; /* T */
+    double value_s; /* T; with joint groups an estimate */
     size_t n_classes;
     size_t *host_class; /* per host; SIZE_MAX: nobody's candidate */
     size_t n_groups;

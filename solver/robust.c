@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_RUNS = 1000, FEWEST_RUNS = 100, LOAD_RUNS = 400, LOAD_WORK = 1000000, WORK = 5000000 };
+enum { MOST_RUNS = 1000, FEWEST_RUNS = 100, LOAD_RUNS = 400, LOAD_WORK = 500000, WORK = 5000000 };
 
 static const double default_risk_frac = 0.05;
 static const double largest_deviation = 3; /* beyond, quantiles say nothing */
