@@ -208,10 +208,14 @@ static size_t report_rivals(const struct family *family, const struct trial *tri
     const double share = median(trials, n_trials, best_share, 0);
     const size_t n_longer = count_longer(trials, n_trials);
     const bool is_short = !family->is_rack || share <= 1 - racks_shorter_frac;
-    printf("    against the best fixed slots of each instance: %.1f%% shorter%s (%.1f%% than the best that break no "
-           "budget), longer in %zu of %zu%s; budgets broken 0 against %.1f (of %.1f)\n",
-           100 * (1 - share), is_short ? "" : "!", 100 * (1 - median(trials, n_trials, keeping_share, 0)), n_longer,
-           n_trials, n_longer > 0 ? "!" : "", median(trials, n_trials, best_broken, 0),
+    printf("    against the best fixed slots of each instance: ");
+    if (isfinite(share))
+        printf("%.1f%% shorter%s (%.1f%% than the best that break no budget), ", 100 * (1 - share), is_short ? "" : "!",
+               100 * (1 - median(trials, n_trials, keeping_share, 0)));
+    else
+        printf("no whole plan, ");
+    printf("longer in %zu of %zu%s; budgets broken 0 against %.1f (of %.1f)\n", n_longer, n_trials,
+           n_longer > 0 ? "!" : "", median(trials, n_trials, best_broken, 0),
            n_trials > 0 ? (double)n_with_budget / (double)n_trials : 0);
     return (size_t)!is_short + (n_longer > 0);
 }
