@@ -21,9 +21,14 @@ struct seeker {
     const struct bypass_options *options;
     struct bypass *best;
     struct decode_score best_score;
-    unsigned char *is_bound; /* per VM: under a rule that binds it to others */
+    unsigned char *is_bound;  /* per VM: under a rule that binds it to others */
+    double *first_free_bytes; /* per host, before anything moves */
     struct core core;
 };
+
+/* Memory is in whole bytes: less than one is rounding. */
+static const double memory_slack_bytes = 0.5;
+enum { SMALL_CORE = 30, SMALL_CORE_ANSWERS = 24 };
 
 static void bypass_drop_detour(struct bypass *bypass) {
     detour_dispose(&bypass->detour);
@@ -89,6 +94,11 @@ static void fill_moves(struct seeker *seeker, const bool *wanted) {
     }
 }
 
+struct wait_list {
+    size_t n, capacity;
+    struct detour_wait *waits;
+};
+
 /* One leg of the core's moves, on one of its hosts. */
 struct event {
     size_t mover, host;
@@ -96,12 +106,15 @@ struct event {
     bool arrives;
 };
 
+/* By host and wave; within a wave what arrives goes before what leaves, whose memory is not free until it is over. */
 static int compare_events(const void *left, const void *right) {
     const struct event *a = left, *b = right;
     if (a->host != b->host)
         return a->host < b->host ? -1 : 1;
     if (a->wave != b->wave)
         return a->wave < b->wave ? -1 : 1;
+    if (a->arrives != b->arrives)
+        return a->arrives ? -1 : 1;
     return a->mover < b->mover ? -1 : a->mover > b->mover;
 }
 
@@ -138,31 +151,64 @@ static size_t list_events(const struct seeker *seeker, const bool *in_core, stru
     return n;
 }
 
-/* What arrives on a host waits for all that happens there in earlier waves: then memory is as the waves have it. */
-static enum dc_status list_waits(const struct event *events, size_t n, struct detour_wait **waits_out,
-                                 size_t *n_waits_out, struct dc_error *err) {
-    size_t capacity = 0;
-    for (size_t i = 0; i < n; i++) {
-        for (size_t k = i; events[i].arrives && k-- > 0 && events[k].host == events[i].host;) {
-            if (events[k].wave == events[i].wave || events[k].mover == events[i].mover)
-                continue;
-            if (!vec_reserve((void **)waits_out, &capacity, *n_waits_out + 1, sizeof(**waits_out)))
-                return error_set_nomem(err);
-            (*waits_out)[(*n_waits_out)++] = (struct detour_wait){events[k].mover, events[i].mover};
-        }
-    }
-    return DC_OK;
+static bool add_wait(struct wait_list *list, size_t before, size_t after) {
+    if (!vec_reserve((void **)&list->waits, &list->capacity, list->n + 1, sizeof(*list->waits)))
+        return false;
+    list->waits[list->n++] = (struct detour_wait){before, after};
+    return true;
 }
 
-static enum dc_status make_waits(const struct seeker *seeker, const bool *in_core, struct detour_wait **waits_out,
-                                 size_t *n_waits_out, struct dc_error *err) {
-    struct event *events = calloc(2 * (seeker->order->n + seeker->core.n_moves) + 1, sizeof(*events));
-    if (events == NULL)
-        return error_set_nomem(err);
-    const size_t n = list_events(seeker, in_core, events);
-    const enum dc_status rc = list_waits(events, n, waits_out, n_waits_out, err);
+static double bytes_of(const struct seeker *seeker, const struct event *event, const struct detour_hop *hops) {
+    const size_t n_vms = seeker->problem->n_vms;
+    return seeker->problem->vms[event->mover < n_vms ? event->mover : hops[event->mover - n_vms].vm].memory_bytes;
+}
+
+/* One host's events in order: what arrives takes memory that was free, then what earlier ones left, and waits for those
+ * that left it. As each only takes its own share, memory holds whenever they start. */
+static bool share_memory(const struct seeker *seeker, const struct event *events, size_t n,
+                         const struct detour_hop *hops, double *left_bytes, struct wait_list *list) {
+    double free_bytes = n > 0 ? seeker->first_free_bytes[events[0].host] : 0;
+    for (size_t i = 0; i < n; i++) {
+        left_bytes[i] = 0;
+        double needed = bytes_of(seeker, &events[i], hops);
+        if (!events[i].arrives) {
+            left_bytes[i] = needed; /* an overfull host keeps it */
+            const double kept = fmin(needed, fmax(0, -free_bytes));
+            free_bytes += kept;
+            left_bytes[i] -= kept;
+            continue;
+        }
+        const double taken = fmin(needed, fmax(0, free_bytes));
+        free_bytes -= taken;
+        needed -= taken;
+        for (size_t k = 0; k < i && needed > memory_slack_bytes; k++) {
+            if (left_bytes[k] <= memory_slack_bytes || events[k].mover == events[i].mover)
+                continue;
+            const double share = fmin(needed, left_bytes[k]);
+            left_bytes[k] -= share;
+            needed -= share;
+            if (!add_wait(list, events[k].mover, events[i].mover))
+                return false;
+        }
+    }
+    return true;
+}
+
+static enum dc_status make_waits(const struct seeker *seeker, const bool *in_core, const struct detour_hop *hops,
+                                 struct wait_list *list, struct dc_error *err) {
+    const size_t n_most = 2 * (seeker->order->n + seeker->core.n_moves) + 1;
+    struct event *events = calloc(n_most, sizeof(*events));
+    double *left_bytes = calloc(n_most, sizeof(*left_bytes));
+    bool ok = events != NULL && left_bytes != NULL;
+    const size_t n = ok ? list_events(seeker, in_core, events) : 0;
+    for (size_t begin = 0, end = 0; ok && begin < n; begin = end) {
+        while (end < n && events[end].host == events[begin].host)
+            end++;
+        ok = share_memory(seeker, events + begin, end - begin, hops, left_bytes, list);
+    }
     free(events);
-    return rc;
+    free(left_bytes);
+    return ok ? DC_OK : error_set_nomem(err);
 }
 
 struct leg_rank {
@@ -247,8 +293,8 @@ static enum dc_status try_detour(struct seeker *seeker, struct detour *detour, s
 /* The waves as they are in the core: hops alone, then with waits. */
 static enum dc_status try_waves(struct seeker *seeker, const bool *in_core, struct dc_error *err) {
     struct detour_hop *hops = calloc(seeker->core.n_moves + 1, sizeof(*hops));
-    struct detour_wait *waits = NULL;
-    size_t n_hops = 0, n_waits = 0;
+    struct wait_list list = {0};
+    size_t n_hops = 0;
     bool complete = false;
     enum dc_status rc = hops == NULL ? error_set_nomem(err) : DC_OK;
     for (size_t i = 0; rc == DC_OK && hops != NULL && i < seeker->core.n_moves; i++)
@@ -258,9 +304,9 @@ static enum dc_status try_waves(struct seeker *seeker, const bool *in_core, stru
         struct detour detour = {0};
         struct decode_order order = {0};
         if (with_waits)
-            rc = make_waits(seeker, in_core, &waits, &n_waits, err);
+            rc = make_waits(seeker, in_core, hops, &list, err);
         if (rc == DC_OK)
-            rc = detour_init(seeker->problem, seeker->to, n_hops, hops, n_waits, waits, &detour, err);
+            rc = detour_init(seeker->problem, seeker->to, n_hops, hops, list.n, list.waits, &detour, err);
         if (rc == DC_OK && !make_order(seeker, in_core, &order))
             rc = error_set_nomem(err);
         if (rc == DC_OK)
@@ -270,15 +316,20 @@ static enum dc_status try_waves(struct seeker *seeker, const bool *in_core, stru
         free(order.threshold_frac);
     }
     free(hops);
-    free(waits);
+    free(list.waits);
     return rc;
 }
 
+/* Small cores by several greedy answers: what suits memory first need not suit the links. */
 static enum dc_status try_core(struct seeker *seeker, const bool *in_core, struct dc_error *err) {
+    const size_t n_answers = seeker->core.n_moves <= SMALL_CORE ? SMALL_CORE_ANSWERS : 1;
     bool solved = false;
-    enum dc_status rc = core_solve_greedily(&seeker->core, err);
-    if (rc == DC_OK)
-        rc = try_waves(seeker, in_core, err);
+    enum dc_status rc = DC_OK;
+    for (size_t i = 0; rc == DC_OK && i < n_answers; i++) {
+        rc = core_solve_greedily(&seeker->core, seeker->options->search.seed + i, i > 0, err);
+        if (rc == DC_OK)
+            rc = try_waves(seeker, in_core, err);
+    }
     if (rc == DC_OK)
         rc = core_solve_exactly(&seeker->core, &seeker->options->milp, &solved, err);
     if (rc == DC_OK && solved)
@@ -299,9 +350,14 @@ static bool seeker_init(struct seeker *seeker) {
         .free_bytes = calloc(problem->n_hosts + 1, sizeof(*seeker->core.free_bytes)),
         .moves = calloc(seeker->order->n + 1, sizeof(*seeker->core.moves)),
     };
+    seeker->first_free_bytes = calloc(problem->n_hosts + 1, sizeof(*seeker->first_free_bytes));
     if (seeker->is_bound == NULL || seeker->best->stuck == NULL || seeker->core.free_bytes == NULL ||
-        seeker->core.moves == NULL)
+        seeker->core.moves == NULL || seeker->first_free_bytes == NULL)
         return false;
+    for (size_t host = 0; host < problem->n_hosts; host++)
+        seeker->first_free_bytes[host] = problem->hosts[host].memory_bytes;
+    for (size_t vm = 0; vm < problem->n_vms; vm++)
+        seeker->first_free_bytes[problem->vms[vm].host] -= problem->vms[vm].memory_bytes;
     for (size_t i = 0; i < problem->n_rules; i++)
         for (size_t k = 0; binds_vms(&problem->rules[i]) && k < problem->rules[i].n_vms; k++)
             seeker->is_bound[problem->rules[i].vms[k]] = true;
@@ -324,10 +380,7 @@ static enum dc_status try_cores(struct seeker *seeker, const struct decoder *dec
     memcpy(seeker->best->stuck, in_core, problem->n_vms * sizeof(*in_core));
     fill_moves(seeker, in_core);
     enum dc_status rc = try_core(seeker, in_core, err);
-    for (size_t host = 0; host < problem->n_hosts; host++)
-        seeker->core.free_bytes[host] = problem->hosts[host].memory_bytes;
-    for (size_t vm = 0; vm < problem->n_vms; vm++)
-        seeker->core.free_bytes[problem->vms[vm].host] -= problem->vms[vm].memory_bytes;
+    memcpy(seeker->core.free_bytes, seeker->first_free_bytes, problem->n_hosts * sizeof(*seeker->first_free_bytes));
     for (size_t i = 0; i < seeker->order->n; i++)
         in_core[seeker->order->vm[i]] = true;
     fill_moves(seeker, NULL);
@@ -351,6 +404,7 @@ enum dc_status bypass_find(const struct problem *problem, const long *to, const 
     free(seeker.is_bound);
     free(seeker.core.free_bytes);
     free(seeker.core.moves);
+    free(seeker.first_free_bytes);
     if (rc != DC_OK)
         bypass_dispose(bypass_out);
     return rc;

@@ -31,8 +31,8 @@ struct core {
 };
 
 /* Lets move what fits; where nothing does, parks the smallest VM that lets others go. What does not arrive goes
- * straight on in a last wave that cannot be. */
-DC_WARN_UNUSED enum dc_status core_solve_greedily(struct core *core, struct dc_error *err);
+ * straight on in a last wave that cannot be. `mixed`: chance has its say from the first try on, for other answers. */
+DC_WARN_UNUSED enum dc_status core_solve_greedily(struct core *core, uint64_t seed, bool mixed, struct dc_error *err);
 
 /* Fewest waves, then fewest bytes parked. True if all arrive; false also where a limit was hit first. */
 DC_WARN_UNUSED enum dc_status core_solve_exactly(struct core *core, const struct milp_limits *limits, bool *solved_out,

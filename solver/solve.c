@@ -215,7 +215,10 @@ static enum dc_status try_bypass(struct solver *solver, bool *complete_out, stru
     solver->bypass.order = (struct decode_order){0};
     solver->planned = &solver->bypass.detour.problem;
     solver->planned_to = solver->bypass.detour.to;
-    return DC_OK;
+    const struct search_options more =
+        search_options_now(solver, solver->options->is_quick ? QUICK_DECODES : search_budget(solver->order.n));
+    struct search_result result;
+    return search_improve(solver->decoder, &more, &solver->order, &result, err);
 }
 
 /* Leaves out what neither order nor bypass could start, each with what holds it up. */
