@@ -104,6 +104,9 @@ static json_t *kind_json(const struct question *question, const struct solution 
         return host_bound_json(question, bound);
     case SOLUTION_BOUND_PLACEMENT:
         return json_pack("{s:s, s:o}", "kind", "placement", "prices", prices_json(question, &solution->prices));
+    case SOLUTION_BOUND_MEMORY:
+        return json_pack("{s:s, s:o, s:o, s:o}", "kind", "memory", "held_byte_s", json_real(bound->held_byte_s),
+                         "free_bytes", integer(bound->free_bytes), "small_bytes", integer(bound->small_bytes));
     case SOLUTION_BOUND_STEP_MODEL:
         return json_pack("{s:s}", "kind", "step_model");
     case SOLUTION_BOUND_NONE:

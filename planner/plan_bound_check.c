@@ -153,6 +153,10 @@ static void read_subject(struct reading *reading, const char *kind) {
         certificate->kind = SOLUTION_BOUND_HOST;
         certificate->index = SIZE_MAX;
         return;
+    } else if (strcmp(kind, "memory") == 0) {
+        certificate->kind = SOLUTION_BOUND_MEMORY;
+        certificate->small_bytes = json_number_value(json_object_get(bound, "small_bytes"));
+        return;
     } else if (strcmp(kind, "placement") == 0) {
         certificate->kind = SOLUTION_BOUND_PLACEMENT;
         return;
@@ -180,6 +184,8 @@ static enum dc_status compare_terms(const json_t *bound, const struct solution_b
         {"tail_ms", 1e3 * proved->tail_s, rounding_ms},
         {"work_ms", 1e3 * proved->work_s, rounding_ms},
         {"slots", proved->slots, 0},
+        {"held_byte_s", proved->held_byte_s, rounding_frac * proved->held_byte_s},
+        {"free_bytes", proved->free_bytes, 1},
     };
     enum dc_status rc = DC_OK;
     for (size_t i = 0; rc == DC_OK && i < sizeof(terms) / sizeof(terms[0]); i++) {

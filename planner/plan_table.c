@@ -131,6 +131,8 @@ static bool name_bound(const json_t *bound, char *text, size_t text_bytes) {
         (void)snprintf(text, text_bytes, "the migrations allowed at once (--max-parallel)");
     else if (strcmp(kind, "stages") == 0)
         (void)snprintf(text, text_bytes, "the bounds of the stages, one after the other");
+    else if (strcmp(kind, "memory") == 0)
+        (void)snprintf(text, text_bytes, "the memory free on all receiving hosts, for VMs are held twice in flight");
     else if (strcmp(kind, "placement") == 0)
         (void)snprintf(text, text_bytes, "all receiving links together");
     else if (strcmp(kind, "step_model") == 0)

@@ -5,6 +5,13 @@
  * nothing after the last page but its hand-over, so
  *     min pre + sum volume / capacity + min post.
  * Of a host with k slots (or of the plan's own limit): sum of durations / k.
+ *
+ * LB3: a VM in flight is held in memory twice. At any time the hosts that receive hold no
+ * more than what was free on them at first beyond what there is to hold once, so
+ *     sum memory x duration / sum free memory,
+ * by way of whatever hosts. It counts where all hosts are nearly full. Whatever fits together still does
+ * where VMs of less than s bytes (s at most half of what is free) are left out and those that leave less than
+ * s of it count as all of it (a dual feasible function of bin packing; Fekete and Schepers 2001): each s gives a bound.
  */
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "solver/bound.h"
@@ -16,6 +23,8 @@
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
+
+enum { MOST_SPLIT = 200 }; /* movers whose sizes are all tried as the small one's */
 
 struct arc_sum {
     double volume_bytes, pre_s, post_s;
@@ -115,6 +124,53 @@ static enum dc_status bound_hosts(const struct problem *problem, const struct ca
     return DC_OK;
 }
 
+static double held_bytes(double bytes, double small_bytes, double free_bytes) {
+    if (bytes < small_bytes)
+        return 0;
+    return bytes > free_bytes - small_bytes ? free_bytes : bytes;
+}
+
+static void hold(const struct problem *problem, const struct candidates *candidates, struct solution_bound *bound) {
+    bound->held_byte_s = 0;
+    for (size_t mover = 0; mover < candidates->n_movers; mover++)
+        if (candidates->begin[mover] < candidates->begin[mover + 1])
+            bound->held_byte_s +=
+                least_duration(candidates, mover) *
+                held_bytes(problem->vms[candidates->vm[mover]].memory_bytes, bound->small_bytes, bound->free_bytes);
+    bound->value_s = bound->held_byte_s / bound->free_bytes;
+}
+
+static enum dc_status bound_memory(const struct problem *problem, const struct candidates *candidates,
+                                   struct solution_bound *best, struct dc_error *err) {
+    struct solution_bound bound = {.kind = SOLUTION_BOUND_MEMORY};
+    double *free_bytes = calloc(problem->n_hosts + 1, sizeof *free_bytes);
+    if (free_bytes == NULL)
+        return error_set_nomem(err);
+    for (size_t host = 0; host < problem->n_hosts; host++)
+        free_bytes[host] = problem->hosts[host].memory_bytes;
+    for (size_t vm = 0; vm < problem->n_vms; vm++)
+        free_bytes[problem->vms[vm].host] -= problem->vms[vm].memory_bytes;
+    for (size_t host = 0; host < problem->n_hosts; host++)
+        bound.free_bytes += problem->hosts[host].receives ? fmax(0, free_bytes[host]) : 0;
+    free(free_bytes);
+    if (bound.free_bytes <= 0)
+        return DC_OK;
+    hold(problem, candidates, &bound);
+    keep_larger(best, &bound);
+    for (size_t i = 0; i < candidates->n_movers && candidates->n_movers <= MOST_SPLIT; i++) {
+        bound.small_bytes = problem->vms[candidates->vm[i]].memory_bytes;
+        if (2 * bound.small_bytes > bound.free_bytes)
+            continue;
+        hold(problem, candidates, &bound);
+        keep_larger(best, &bound);
+    }
+    /* Just above half of it: those that can only be alone. */
+    bound.small_bytes = floor(bound.free_bytes / 2);
+    hold(problem, candidates, &bound);
+    keep_larger(best, &bound);
+    return DC_OK;
+}
+
 static enum dc_status closed_form(const struct problem *problem, enum problem_quantile quantile,
                                   const struct candidates *candidates, struct solution_bound *best,
                                   struct dc_error *err) {
@@ -123,6 +179,8 @@ static enum dc_status closed_form(const struct problem *problem, enum problem_qu
     bound_vms(candidates, best);
     if (rc == DC_OK)
         rc = bound_hosts(problem, candidates, best, err);
+    if (rc == DC_OK)
+        rc = bound_memory(problem, candidates, best, err);
     return rc;
 }
 

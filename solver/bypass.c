@@ -28,7 +28,7 @@ struct seeker {
 
 /* Memory is in whole bytes: less than one is rounding. */
 static const double memory_slack_bytes = 0.5;
-enum { SMALL_CORE = 30, SMALL_CORE_ANSWERS = 24 };
+enum { SMALL_CORE = 30, SMALL_CORE_ANSWERS = 300 };
 
 static void bypass_drop_detour(struct bypass *bypass) {
     detour_dispose(&bypass->detour);

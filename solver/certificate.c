@@ -46,6 +46,8 @@ static bool index_ok(const struct proof *proof) {
         return index < problem->n_hosts || index == SIZE_MAX;
     case SOLUTION_BOUND_PLACEMENT:
         return proof->certificate->prices != NULL;
+    case SOLUTION_BOUND_MEMORY:
+        return true;
     default:
         return false;
     }
@@ -210,6 +212,36 @@ static void prove_host(struct proof *proof) {
     out->value_s = out->work_s / slots;
 }
 
+/* In flight a VM is held twice: what all receiving hosts have free bounds how much of that there is at any time. What
+ * fits together still does with the small ones left out, and those that leave less than a small one counted as all. */
+static void prove_memory(struct proof *proof) {
+    const struct problem *problem = proof->problem;
+    const struct certificate *certificate = proof->certificate;
+    struct solution_bound *out = proof->out;
+    for (size_t host = 0; host < problem->n_hosts; host++)
+        proof->free_bytes[host] = problem->hosts[host].memory_bytes;
+    for (size_t vm = 0; vm < problem->n_vms; vm++)
+        proof->free_bytes[problem->vms[vm].host] -= problem->vms[vm].memory_bytes;
+    for (size_t host = 0; host < problem->n_hosts; host++)
+        if (problem->hosts[host].receives && proof->free_bytes[host] > 0)
+            out->free_bytes += proof->free_bytes[host];
+    if (out->free_bytes <= 0 || !(certificate->small_bytes >= 0 && 2 * certificate->small_bytes <= out->free_bytes))
+        return;
+    for (size_t i = 0; i < certificate->n_vms; i++) {
+        const double bytes = problem->vms[certificate->vms[i]].memory_bytes;
+        struct leg least;
+        bool is_common = false;
+        size_t only = SIZE_MAX;
+        if (bytes < certificate->small_bytes || !least_of(proof, certificate->vms[i], &least, &is_common, &only))
+            continue;
+        const bool fills = bytes > out->free_bytes - certificate->small_bytes;
+        out->held_byte_s += least.duration_s * (fills ? out->free_bytes : bytes);
+    }
+    out->small_bytes = certificate->small_bytes;
+    out->kind = SOLUTION_BOUND_MEMORY;
+    out->value_s = out->held_byte_s / out->free_bytes;
+}
+
 /* The least setup and tail of what may cross each arc that has a price. */
 static void find_setups(struct proof *proof) {
     const struct problem *problem = proof->problem;
@@ -325,6 +357,9 @@ static void prove(struct proof *proof) {
         return;
     case SOLUTION_BOUND_PLACEMENT:
         prove_placement(proof);
+        return;
+    case SOLUTION_BOUND_MEMORY:
+        prove_memory(proof);
         return;
     case SOLUTION_BOUND_STEP_MODEL:
     case SOLUTION_BOUND_NONE:

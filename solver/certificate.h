@@ -22,6 +22,7 @@ struct certificate {
     size_t n_vms; /* those that move; all others are taken to stay */
     const size_t *vms;
     const struct solution_prices *prices; /* kind PLACEMENT */
+    double small_bytes;                   /* kind MEMORY: as of struct solution_bound */
 };
 
 /* Recomputes the bound into `*proved_out`: value_s and the terms of its kind. Kind NONE comes back where nothing is

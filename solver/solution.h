@@ -46,6 +46,7 @@ enum solution_bound_kind {
     SOLUTION_BOUND_VM,         /* LB1: the longest single migration at its best bandwidth */
     SOLUTION_BOUND_HOST,       /* LB1: sum of durations on a host / its concurrency */
     SOLUTION_BOUND_PLACEMENT,  /* LB2: the placement LP (destinations still free) */
+    SOLUTION_BOUND_MEMORY,     /* LB3: memory held twice over time / the memory there is for it */
     SOLUTION_BOUND_STEP_MODEL, /* LB4: the malleable step model */
 };
 
@@ -54,8 +55,9 @@ struct solution_bound {
     size_t index; /* arc, VM or host */
     double value_s;
     /* The terms of kind ARC: value = setup + volume / capacity + tail; of kind
-     * HOST: value = work_s / slots. 0 where they do not apply. */
-    double setup_s, volume_bytes, capacity_bytes_per_s, tail_s, work_s, slots;
+     * HOST: value = work_s / slots; of kind MEMORY: value = held_byte_s / free_bytes. 0 where they do not apply. */
+    double setup_s, volume_bytes, capacity_bytes_per_s, tail_s, work_s, slots, held_byte_s, free_bytes;
+    double small_bytes; /* of kind MEMORY: VMs below it do not count, those with less than it to spare count as all */
 };
 
 /* What proves a bound of kind PLACEMENT, by weak duality (solver/certificate.h): prices in seconds of makespan. NULL

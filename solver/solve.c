@@ -26,7 +26,7 @@ static const double milp_time_s = 2;         /* a cut-off for each use; node lim
 static const double worth_model_frac = 0.01; /* gaps above this are worth the step model */
 static const double overtime_frac = 0.05;    /* of the time limit, for what a plan is not complete without */
 static const double cancelled_forecast_s = 0.2;
-enum { MODEL_DECODES = 300, QUICK_DECODES = 40, BYPASS_DECODES = 60, BYPASS_NODES = 200 };
+enum { MODEL_DECODES = 300, QUICK_DECODES = 40, BYPASS_DECODES = 100, BYPASS_NODES = 200 };
 enum { RESERVED_DECODES = 3 }; /* the schedule, that at p50, verification */
 
 struct solver {

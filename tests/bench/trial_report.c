@@ -123,6 +123,7 @@ static const char *bound_text(enum solution_bound_kind kind) {
         [SOLUTION_BOUND_VM] = "vm",
         [SOLUTION_BOUND_HOST] = "host",
         [SOLUTION_BOUND_PLACEMENT] = "placement",
+        [SOLUTION_BOUND_MEMORY] = "memory",
         [SOLUTION_BOUND_STEP_MODEL] = "steps",
     };
     return (size_t)kind < sizeof(texts) / sizeof(*texts) && texts[kind] != NULL ? texts[kind] : "?";

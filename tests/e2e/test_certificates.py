@@ -161,3 +161,30 @@ def test_the_proof_of_an_impossible_deadline_names_its_vms(tmp_path):
     out.write_text(json.dumps(plan), encoding="utf-8")
     result = decamp("verify", out, "--fleet", path)
     assert result.returncode == 3 and "proves only" in result.stdout
+
+
+def test_memory_that_is_held_twice(tmp_path):
+    """Two nearly full hosts swap their VMs: two of 20 GiB are never in flight at once."""
+    document = fleet(2, [vm(i, f"h{i % 2 + 1}", gib=20 if i < 4 else 5) for i in range(6)])
+    for host in document["hosts"]:
+        host["memory_bytes"] = 60 * GIB
+    moves = [{"vm": v["uuid"], "to": "h2" if v["host"] == "h1" else "h1"} for v in document["vms"]]
+    (tmp_path / "fleet.json").write_text(json.dumps(document), encoding="utf-8")
+    (tmp_path / "moves.json").write_text(json.dumps({"format": "decamp/moves", "format_version": "1.0", "moves": moves}),
+                                         encoding="utf-8")
+    plan = plan_of("schedule", "--moves", tmp_path / "moves.json", "--fleet", tmp_path / "fleet.json")
+    assert plan["bound"]["kind"] == "memory" and plan["gap_frac"] < 0.2
+
+    def found(changed, code):
+        (tmp_path / "plan.json").write_text(json.dumps(changed), encoding="utf-8")
+        result = ok("verify", tmp_path / "plan.json", "--fleet", tmp_path / "fleet.json", "-o", "json", code=code)
+        return [v["what"] for v in json.loads(result)["violations"]]
+
+    assert found(plan, 0) == []
+    for term in ("held_byte_s", "free_bytes"):
+        changed = copy.deepcopy(plan)
+        changed["bound"][term] *= 2
+        assert any(term in what for what in found(changed, 3))
+    changed = copy.deepcopy(plan)
+    changed["bound"]["small_bytes"] = 0
+    assert any("proves only" in what for what in found(changed, 3))

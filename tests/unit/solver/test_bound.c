@@ -58,6 +58,31 @@ static void test_two_vms_one_link(void **state) {
     problem_dispose(&problem);
 }
 
+/* Two hosts swap two VMs of 20 GB and one of 5 each, with 15 GB free on each: never two of 20 at once. */
+static struct problem nearly_full(void) {
+    struct problem problem = small_network(2, 6, 1, 60, 1.25, 0);
+    for (size_t vm = 0; vm < 6; vm++) {
+        small_set_vm(&problem, vm, vm % 2, vm < 4 ? 20 : 5, true, 0);
+        problem.vms[vm].to = 1 - (long)(vm % 2);
+    }
+    return problem;
+}
+
+static void test_memory_held_twice(void **state) {
+    (void)state;
+    struct problem problem = nearly_full();
+    freeze(&problem);
+    struct solution_bound bound = closed(&problem, NULL);
+    assert_int_equal(bound.kind, SOLUTION_BOUND_MEMORY);
+    assert_near(bound.free_bytes, 30e9, 0);
+    assert_near(bound.value_s, 4 * (0.7 + 20 / 1.25), 1e-9);
+    assert_near(bound.held_byte_s / bound.free_bytes, bound.value_s, 1e-12);
+    /* Room for two of them: the links bind. */
+    problem.hosts[0].memory_bytes = problem.hosts[1].memory_bytes = 70e9;
+    assert_int_equal(closed(&problem, NULL).kind, SOLUTION_BOUND_ARC);
+    problem_dispose(&problem);
+}
+
 /* One at a time: the sum of durations. */
 static void test_concurrency(void **state) {
     (void)state;
@@ -171,9 +196,13 @@ static void test_never_above_the_best_placement(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_two_vms_one_link), cmocka_unit_test(test_concurrency),
-        cmocka_unit_test(test_single_vm),        cmocka_unit_test(test_receivers_bind),
-        cmocka_unit_test(test_nothing_moves),    cmocka_unit_test(test_never_above_the_best_placement),
+        cmocka_unit_test(test_two_vms_one_link),
+        cmocka_unit_test(test_concurrency),
+        cmocka_unit_test(test_memory_held_twice),
+        cmocka_unit_test(test_single_vm),
+        cmocka_unit_test(test_receivers_bind),
+        cmocka_unit_test(test_nothing_moves),
+        cmocka_unit_test(test_never_above_the_best_placement),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -38,8 +38,11 @@ static void ask(struct asked *asked) {
     assert_int_equal(bound_placement(&asked->problem, PROBLEM_P95, &ample, &placed, &asked->prices, NULL), DC_OK);
     if (placed.value_s > asked->bound.value_s)
         asked->bound = placed;
-    asked->certificate = (struct certificate){
-        .kind = asked->bound.kind, .index = asked->bound.index, .vms = asked->vms, .prices = &asked->prices};
+    asked->certificate = (struct certificate){.kind = asked->bound.kind,
+                                              .index = asked->bound.index,
+                                              .vms = asked->vms,
+                                              .prices = &asked->prices,
+                                              .small_bytes = asked->bound.small_bytes};
     for (size_t vm = 0; vm < asked->problem.n_vms; vm++) {
         if (asked->problem.vms[vm].moves)
             asked->vms[asked->certificate.n_vms++] = vm;
@@ -107,6 +110,25 @@ static void test_vm(void **state) {
     assert_true(prove(&asked).value_s < asked.bound.value_s);
     asked.certificate.index = 1;
     asked.certificate.n_vms = 1; /* a VM that the bound is not about */
+    check_nothing(&asked);
+    dispose(&asked);
+}
+
+static void test_memory(void **state) {
+    (void)state;
+    struct asked asked = {.problem = small_network(2, 6, 1, 60, 1.25, 0)};
+    for (size_t vm = 0; vm < 6; vm++) {
+        small_set_vm(&asked.problem, vm, vm % 2, vm < 4 ? 20 : 5, true, 0);
+        asked.problem.vms[vm].to = 1 - (long)(vm % 2);
+    }
+    ask(&asked);
+    check_honest(&asked, SOLUTION_BOUND_MEMORY);
+    assert_near(prove(&asked).held_byte_s, asked.bound.held_byte_s, 1e-9 * asked.bound.held_byte_s);
+    asked.certificate.small_bytes = 0; /* proves less */
+    assert_true(prove(&asked).value_s < asked.bound.value_s);
+    asked.certificate.small_bytes = 15e9 + 1; /* above half of what is free: proves nothing */
+    check_nothing(&asked);
+    asked.certificate.small_bytes = NAN;
     check_nothing(&asked);
     dispose(&asked);
 }
@@ -219,11 +241,8 @@ static void test_any_prices_are_sound(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_arc),
-        cmocka_unit_test(test_vm),
-        cmocka_unit_test(test_host),
-        cmocka_unit_test(test_placement),
-        cmocka_unit_test(test_any_prices_are_sound),
+        cmocka_unit_test(test_arc),    cmocka_unit_test(test_vm),        cmocka_unit_test(test_host),
+        cmocka_unit_test(test_memory), cmocka_unit_test(test_placement), cmocka_unit_test(test_any_prices_are_sound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
