@@ -28,7 +28,7 @@ struct seeker {
 
 /* Memory is in whole bytes: less than one is rounding. */
 static const double memory_slack_bytes = 0.5;
-enum { SMALL_CORE = 30, SMALL_CORE_ANSWERS = 300 };
+enum { SMALL_CORE = 30, SMALL_CORE_ANSWERS = 300, MOST_FEW = 4 };
 
 static void bypass_drop_detour(struct bypass *bypass) {
     detour_dispose(&bypass->detour);
@@ -320,6 +320,35 @@ static enum dc_status try_waves(struct seeker *seeker, const bool *in_core, stru
     return rc;
 }
 
+/* Straight on, but so few at once that hosts do not fill up with what has come while others wait: the largest first. */
+static enum dc_status try_few_at_once(struct seeker *seeker, const bool *in_core, struct dc_error *err) {
+    struct core *core = &seeker->core;
+    enum dc_status rc = DC_OK;
+    for (size_t i = 0; i < core->n_moves; i++) {
+        core->moves[i].park = PROBLEM_ANY;
+        core->moves[i].arrives_in_wave = 1;
+        for (size_t k = 0; k < core->n_moves; k++)
+            core->moves[i].arrives_in_wave += core->moves[k].bytes > core->moves[i].bytes;
+    }
+    for (unsigned n = 1; rc == DC_OK && n <= MOST_FEW; n++) {
+        struct detour detour = {0};
+        struct decode_order order = {0};
+        bool complete = false;
+        if (seeker->problem->max_parallel > 0 && n >= seeker->problem->max_parallel)
+            break;
+        rc = detour_init(seeker->problem, seeker->to, 0, NULL, 0, NULL, &detour, err);
+        detour.problem.max_parallel = n;
+        if (rc == DC_OK && !make_order(seeker, in_core, &order))
+            rc = error_set_nomem(err);
+        if (rc == DC_OK)
+            rc = try_detour(seeker, &detour, &order, &complete, err);
+        detour_dispose(&detour);
+        free(order.vm);
+        free(order.threshold_frac);
+    }
+    return rc;
+}
+
 /* Small cores by several greedy answers: what suits memory first need not suit the links. */
 static enum dc_status try_core(struct seeker *seeker, const bool *in_core, struct dc_error *err) {
     const size_t n_answers = seeker->core.n_moves <= SMALL_CORE ? SMALL_CORE_ANSWERS : 1;
@@ -379,13 +408,15 @@ static enum dc_status try_cores(struct seeker *seeker, const struct decoder *dec
         in_core[seeker->order->vm[i]] = !decoder_started(decoder, seeker->order->vm[i]);
     memcpy(seeker->best->stuck, in_core, problem->n_vms * sizeof(*in_core));
     fill_moves(seeker, in_core);
-    enum dc_status rc = try_core(seeker, in_core, err);
+    enum dc_status rc = seeker->core.n_moves > 0 ? try_core(seeker, in_core, err) : DC_OK;
     memcpy(seeker->core.free_bytes, seeker->first_free_bytes, problem->n_hosts * sizeof(*seeker->first_free_bytes));
     for (size_t i = 0; i < seeker->order->n; i++)
         in_core[seeker->order->vm[i]] = true;
     fill_moves(seeker, NULL);
     if (rc == DC_OK)
         rc = try_core(seeker, in_core, err);
+    if (rc == DC_OK)
+        rc = try_few_at_once(seeker, in_core, err);
     free(in_core);
     return rc;
 }

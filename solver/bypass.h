@@ -2,8 +2,9 @@
  * Bypass hops: VMs that wait for each other's memory in a circle are let past
  * each other by parking some of them on another host on their way.
  *
- * In:  problem, destinations, an order that could not start all of its VMs, and the decoder of its last decode.
- * Out: a detour (solver/detour.h) with an order in which more of them start; or none.
+ * In:  problem, destinations, an order that could not start all of its VMs, or not well, and the decoder of its last
+ *      decode.
+ * Out: a detour (solver/detour.h) with an order in which more of them start, or that ends earlier; or none.
  *
  * What is short is memory, so who parks where is decided on memory alone, in
  * waves: by a greedy that lets move whatever fits, and by integer programming on a small core;
@@ -22,7 +23,7 @@ struct bypass_options {
 };
 
 struct bypass {
-    bool found; /* fewer VMs remain than without */
+    bool found; /* better than without */
     struct detour detour;
     struct decode_order order; /* of the detour's movers */
     bool *stuck;               /* per VM of the problem: does not arrive, the best way known */

@@ -24,9 +24,10 @@
 static const double milp_gap_frac = 0.001;
 static const double milp_time_s = 2;         /* a cut-off for each use; node limits come first */
 static const double worth_model_frac = 0.01; /* gaps above this are worth the step model */
+static const double worth_tight_frac = 0.05; /* gaps above this are worth all that bypass knows */
 static const double overtime_frac = 0.05;    /* of the time limit, for what a plan is not complete without */
 static const double cancelled_forecast_s = 0.2;
-enum { MODEL_DECODES = 300, QUICK_DECODES = 40, BYPASS_DECODES = 100, BYPASS_NODES = 200 };
+enum { MODEL_DECODES = 300, QUICK_DECODES = 40, BYPASS_DECODES = 100, BYPASS_NODES = 200, TIGHT_VMS = 30 };
 enum { RESERVED_DECODES = 3 }; /* the schedule, that at p50, verification */
 
 struct solver {
@@ -288,6 +289,20 @@ static enum dc_status take_order(struct solver *solver, struct decode_order *ord
     return write_schedule(solver, err);
 }
 
+/* Small sets far from their bound: memory may be what keeps them from it. */
+static enum dc_status try_tight(struct solver *solver, struct dc_error *err) {
+    bool complete = false;
+    double makespan_s = 0;
+    if (solver->options->is_quick || solver->planned != &solver->view || solver->order.n < 2 ||
+        solver->order.n > TIGHT_VMS || gap_frac(solver->solution) <= worth_tight_frac ||
+        solver->solution->time_limit_hit || solver->solution->cancelled)
+        return DC_OK;
+    const enum dc_status rc = try_bypass(solver, &complete, err);
+    if (rc != DC_OK || !complete)
+        return rc;
+    return decoder_schedule(solver->decoder, &solver->order, solver->solution, &makespan_s, err);
+}
+
 /* The step model on what the search left open. Its bound is one on the
  * question only where no destination was free. */
 static enum dc_status try_model(struct solver *solver, struct dc_error *err) {
@@ -341,6 +356,8 @@ static enum dc_status find_answer(struct solver *solver, struct dc_error *err) {
         rc = find_order(solver, err);
     if (rc == DC_OK && solver->order.n > 0)
         rc = write_schedule(solver, err);
+    if (rc == DC_OK)
+        rc = try_tight(solver, err);
     if (rc == DC_OK)
         rc = try_model(solver, err);
     if (rc != DC_OK)
