@@ -93,7 +93,7 @@ enum dc_status answer_plain(const struct fleet *fleet, const struct goal *goal, 
     struct soft_rule_set let_go = {0};
     size_t n_moved = 0;
     enum dc_status rc = answer_once(fleet, goal, options, &n_moved, plan_out, err);
-    if (rc != DC_OK || explain_is_whole(plan_out))
+    if (rc != DC_OK || plan_doc_is_whole(plan_out))
         return rc;
     rc = soft_rule_choose(fleet, goal, options, n_moved, end_s, &let_go, err);
     if (rc == DC_OK && let_go.n > 0) {
@@ -113,7 +113,7 @@ enum dc_status answer_plain(const struct fleet *fleet, const struct goal *goal, 
 /* Where there is no whole plan the reasons are tried out; where there is one, only if asked for. */
 static enum dc_status explain(const struct fleet *fleet, const struct goal *goal, const struct solve_options *options,
                               double begin_s, struct plan *plan, struct dc_error *err) {
-    const bool whole = explain_is_whole(plan);
+    const bool whole = plan_doc_is_whole(plan);
     if (whole && !goal->explain)
         return DC_OK;
     struct explainer explainer;

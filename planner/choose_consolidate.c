@@ -117,7 +117,6 @@ static bool moves_only_from_emptied(const struct chooser *chooser) {
 static json_t *make_question(struct chooser *chooser, bool evacuates) {
     const struct staging *staging = chooser->staging;
     const struct fleet *fleet = staging->fleet;
-    const struct problem *problem = &chooser->question.problem;
     json_t *question = staging_question(staging, evacuates ? GOAL_EVACUATE : GOAL_SCHEDULE, chooser->time_limit_ms);
     bool ok = question != NULL;
     chooser->boot_ms = 0;
@@ -129,34 +128,12 @@ static json_t *make_question(struct chooser *chooser, bool evacuates) {
         ok = ok && staging_add_name(question, "boot", fleet->hosts[i].name);
         chooser->boot_ms = fmax(chooser->boot_ms, ceil(1e3 * fleet->hosts[i].boot_s));
     }
-    for (size_t vm = 0; ok && !evacuates && vm < problem->n_vms; vm++)
-        if (chooser->chosen.to[vm] != problem->vms[vm].host)
-            ok = staging_add_move(question, fleet->vms[vm].uuid, fleet->hosts[chooser->chosen.to[vm]].name);
+    if (ok && !evacuates)
+        ok = staging_add_moves(staging, question, chooser->chosen.to);
     if (ok)
         return question;
     json_decref(question);
     return NULL;
-}
-
-static bool has_step(const struct plan *plan, const char *uuid) {
-    for (size_t i = 0; i < plan->n_steps; i++)
-        if (strcmp(plan->steps[i].vm, uuid) == 0)
-            return true;
-    return false;
-}
-
-/* VMs that the answer leaves where they are: no choice shall count on them again. Their number. */
-static size_t pin_left(struct chooser *chooser) {
-    struct problem *problem = &chooser->question.problem;
-    size_t n_left = 0;
-    for (size_t vm = 0; vm < problem->n_vms; vm++) {
-        if (chooser->chosen.to[vm] == problem->vms[vm].host ||
-            has_step(&chooser->answer, chooser->staging->fleet->vms[vm].uuid))
-            continue;
-        problem->vms[vm].moves = false;
-        n_left++;
-    }
-    return n_left;
 }
 
 static enum dc_status ask(struct chooser *chooser, bool evacuates, struct dc_error *err) {
@@ -166,10 +143,6 @@ static enum dc_status ask(struct chooser *chooser, bool evacuates, struct dc_err
     if (chooser->asked == NULL)
         return error_set_nomem(err);
     return staging_ask(chooser->staging, chooser->asked, &chooser->answer, err);
-}
-
-static bool is_whole(const struct plan *plan) {
-    return plan->status == PLAN_OPTIMAL || plan->status == PLAN_FEASIBLE;
 }
 
 /* When the last VM of the host is gone, in the plan's time; 0 where none moves. */
@@ -214,10 +187,11 @@ static enum dc_status choose_once(struct chooser *chooser, bool *again_out, stru
         return rc;
     const bool evacuates = moves_only_from_emptied(chooser);
     rc = ask(chooser, evacuates, err);
-    if (rc == DC_OK && evacuates && !is_whole(&chooser->answer)) /* the choice's own places are known to fit */
+    if (rc == DC_OK && evacuates && !plan_doc_is_whole(&chooser->answer)) /* the choice's own places are known to fit */
         rc = ask(chooser, false, err);
-    if (rc == DC_OK && !is_whole(&chooser->answer))
-        *again_out = pin_left(chooser) > 0;
+    if (rc == DC_OK && !plan_doc_is_whole(&chooser->answer))
+        *again_out =
+            staging_pin_left(chooser->staging, &chooser->answer, chooser->chosen.to, &chooser->question.problem) > 0;
     else if (rc == DC_OK)
         *again_out = drop_late(chooser);
     chooser->time_limit_ms *= next_limit_frac;

@@ -25,34 +25,13 @@ struct rebalancer {
     struct plan answer;
 };
 
-static bool is_whole(const struct plan *plan) {
-    return plan->status == PLAN_OPTIMAL || plan->status == PLAN_FEASIBLE;
-}
-
 static enum dc_status ask(struct rebalancer *rebalancer, struct dc_error *err) {
-    const struct fleet *fleet = rebalancer->staging->fleet;
-    const struct problem *problem = &rebalancer->question.problem;
     json_decref(rebalancer->asked);
     plan_doc_dispose(&rebalancer->answer);
     rebalancer->asked = staging_question(rebalancer->staging, GOAL_SCHEDULE, rebalancer->time_limit_ms);
-    bool ok = rebalancer->asked != NULL;
-    for (size_t vm = 0; ok && vm < problem->n_vms; vm++)
-        if (rebalancer->chosen.to[vm] != problem->vms[vm].host)
-            ok = staging_add_move(rebalancer->asked, fleet->vms[vm].uuid, fleet->hosts[rebalancer->chosen.to[vm]].name);
-    if (!ok)
+    if (rebalancer->asked == NULL || !staging_add_moves(rebalancer->staging, rebalancer->asked, rebalancer->chosen.to))
         return error_set_nomem(err);
     return staging_ask(rebalancer->staging, rebalancer->asked, &rebalancer->answer, err);
-}
-
-/* VMs that the answer leaves where they are are not chosen again. */
-static void pin_left(struct rebalancer *rebalancer) {
-    struct problem *problem = &rebalancer->question.problem;
-    for (size_t vm = 0; vm < problem->n_vms; vm++) {
-        bool has_step = rebalancer->chosen.to[vm] == problem->vms[vm].host;
-        for (size_t i = 0; !has_step && i < rebalancer->answer.n_steps; i++)
-            has_step = strcmp(rebalancer->answer.steps[i].vm, rebalancer->staging->fleet->vms[vm].uuid) == 0;
-        problem->vms[vm].moves = problem->vms[vm].moves && has_step;
-    }
 }
 
 static enum dc_status choose_once(struct rebalancer *rebalancer, bool *again_out, struct dc_error *err) {
@@ -62,8 +41,9 @@ static enum dc_status choose_once(struct rebalancer *rebalancer, bool *again_out
     if (rc != DC_OK || rebalancer->chosen.n_moves == 0)
         return rc;
     rc = ask(rebalancer, err);
-    if (rc == DC_OK && !is_whole(&rebalancer->answer)) {
-        pin_left(rebalancer);
+    if (rc == DC_OK && !plan_doc_is_whole(&rebalancer->answer)) {
+        (void)staging_pin_left(rebalancer->staging, &rebalancer->answer, rebalancer->chosen.to,
+                               &rebalancer->question.problem);
         *again_out = true;
     }
     rebalancer->time_limit_ms /= 2;

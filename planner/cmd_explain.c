@@ -46,7 +46,7 @@ static enum dc_status explain(const struct fleet *fleet, struct plan *plan, stru
     }
     json_decref(plan->explanation);
     plan->explanation = NULL;
-    if (explain_is_whole(plan)) {
+    if (plan_doc_is_whole(plan)) {
         rc = explain_init(&explainer, fleet, &goal, &options, clock_monotonic_s(), err);
         if (rc == DC_OK)
             rc = explain_plan(&explainer, plan, err);
@@ -103,7 +103,7 @@ enum dc_status cmd_explain(const struct cli *cli, enum cli_exit *exit_out, struc
         rc = explain(&fleet, &plan, err);
     if (rc == DC_OK)
         rc = write_reasons(cli, &plan, err);
-    if (rc == DC_OK && !explain_is_whole(&plan))
+    if (rc == DC_OK && !plan_doc_is_whole(&plan))
         *exit_out = CLI_EXIT_INFEASIBLE;
     plan_doc_dispose(&plan);
     fleet_doc_dispose(&fleet);

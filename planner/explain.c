@@ -33,10 +33,6 @@ void explain_dispose(struct explainer *explainer) {
     explainer->goal_json = NULL;
 }
 
-bool explain_is_whole(const struct plan *plan) {
-    return plan->status == PLAN_OPTIMAL || plan->status == PLAN_FEASIBLE;
-}
-
 /* The array under `key`, made where there is none; borrowed. */
 static json_t *array_at(json_t *object, const char *key) {
     json_t *array = json_object_get(object, key);
@@ -105,7 +101,7 @@ enum dc_status explain_try(struct explainer *explainer, const json_t *changes, b
 /* Fewer conflicts, or a whole plan; to leave everything where it is helps nobody. */
 static bool helps(const struct plan *plan, const struct plan *after) {
     return after->n_steps > 0 &&
-           (explain_is_whole(after) || json_array_size(after->conflicts) < json_array_size(plan->conflicts));
+           (plan_doc_is_whole(after) || json_array_size(after->conflicts) < json_array_size(plan->conflicts));
 }
 
 /* What a change of a host's figure starts from; 0 for what grows as a whole. */
@@ -146,7 +142,7 @@ static enum dc_status confirm(struct explainer *explainer, const struct plan *pl
         const bool works = rc == DC_OK && tried && helps(plan, &after);
         if (works) {
             (void)json_object_set_new(grown, "makespan_ms", json_integer((json_int_t)after.makespan_ms.p95));
-            (void)json_object_set_new(grown, "whole", json_boolean(explain_is_whole(&after)));
+            (void)json_object_set_new(grown, "whole", json_boolean(plan_doc_is_whole(&after)));
             *confirmed_out = grown;
         } else {
             json_decref(grown);
@@ -245,7 +241,7 @@ static enum dc_status find_together(struct explainer *explainer, json_t *changes
         bool tried = false;
         json_t *before = json_deep_copy(changes);
         rc = before == NULL ? error_set_nomem(err) : explain_try(explainer, changes, true, &after, &tried, err);
-        *whole_out = rc == DC_OK && tried && explain_is_whole(&after) && after.n_steps > 0;
+        *whole_out = rc == DC_OK && tried && plan_doc_is_whole(&after) && after.n_steps > 0;
         if (rc == DC_OK && tried) {
             *makespan_ms_out = after.makespan_ms.p95;
             add_first_offers(&after, changes);
@@ -271,7 +267,7 @@ static enum dc_status thin_out(struct explainer *explainer, json_t *changes, dou
             return error_set_nomem(err);
         (void)json_array_remove(fewer, i);
         rc = explain_try(explainer, fewer, true, &after, &tried, err);
-        if (rc == DC_OK && tried && explain_is_whole(&after) && after.n_steps > 0) {
+        if (rc == DC_OK && tried && plan_doc_is_whole(&after) && after.n_steps > 0) {
             *makespan_ms = after.makespan_ms.p95;
             (void)json_array_remove(changes, i);
         }

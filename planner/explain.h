@@ -35,9 +35,6 @@ void explain_dispose(struct explainer *explainer);
 DC_WARN_UNUSED enum dc_status explain_try(struct explainer *explainer, const json_t *changes, bool is_quick,
                                           struct plan *plan_out, bool *tried_out, struct dc_error *err);
 
-/* All that was asked for is planned. */
-bool explain_is_whole(const struct plan *plan);
-
 /* Conflicts of a partial or infeasible plan: offers that were tried and work, in the place of those that might; and in
  * `explanation` a least set of limits that contradict each other ("core"), and changes that together lead to a whole
  * plan where no single one does ("together"). */

@@ -116,7 +116,7 @@ static enum dc_status is_whole_without(struct core *core, const json_t *changes,
                                        struct dc_error *err) {
     struct plan after;
     const enum dc_status rc = explain_try(core->explainer, changes, true, &after, tried_out, err);
-    *whole_out = rc == DC_OK && *tried_out && explain_is_whole(&after);
+    *whole_out = rc == DC_OK && *tried_out && plan_doc_is_whole(&after);
     plan_doc_dispose(&after);
     return rc;
 }

@@ -83,7 +83,7 @@ static enum dc_status try_skip(struct dropping *dropping, json_t **item_out, str
     if (item == NULL)
         return error_set_nomem(err);
     const enum dc_status rc = explain_try(dropping->explainer, item, false, &after, &tried, err);
-    if (rc == DC_OK && tried && explain_is_whole(&after) && after.n_steps > 0) {
+    if (rc == DC_OK && tried && plan_doc_is_whole(&after) && after.n_steps > 0) {
         (void)json_object_set_new(item, "makespan_ms", json_integer((json_int_t)after.makespan_ms.p95));
         (void)json_object_set_new(item, "whole", json_true());
         *item_out = json_incref(item);

@@ -161,8 +161,7 @@ static enum dc_status check_steps(const struct question *question, const struct 
     return rc;
 }
 
-/* The makespan a plan claims is the end of its last step. */
-static enum dc_status check_makespan(const struct plan *plan, json_t *violations, struct dc_error *err) {
+enum dc_status plan_check_makespan(const struct plan *plan, json_t *violations, struct dc_error *err) {
     double last_ms = 0;
     for (size_t i = 0; i < plan->n_steps; i++)
         last_ms = fmax(last_ms, plan->steps[i].end_ms);
@@ -186,7 +185,7 @@ static enum dc_status judge(const struct question *question, const struct plan *
     }
     verification_dispose(&verification);
     if (rc == DC_OK)
-        rc = check_makespan(plan, check->violations, err);
+        rc = plan_check_makespan(plan, check->violations, err);
     if (rc == DC_OK)
         rc = plan_bound_check(question, plan, check->violations, check->warnings, err);
     return rc == DC_OK ? check_steps(question, plan, solution, check, err) : rc;

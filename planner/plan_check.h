@@ -28,6 +28,9 @@ DC_WARN_UNUSED enum dc_status plan_check_plain(const struct plan *plan, const st
                                                struct plan_check *check, struct dc_error *err);
 void plan_check_dispose(struct plan_check *check);
 
+/* Appends it if the makespan that the plan claims is not the end of its last step. */
+DC_WARN_UNUSED enum dc_status plan_check_makespan(const struct plan *plan, json_t *violations, struct dc_error *err);
+
 /* Appends a printf sentence to an array. */
 DC_WARN_UNUSED enum dc_status plan_check_say(json_t *sentences, struct dc_error *err, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

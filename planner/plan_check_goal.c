@@ -13,10 +13,6 @@ static const double energy_slack_frac = 1e-6;
 static const double load_slack_frac = 1e-6;
 static const double energy_slack = 1; /* a watt, a joule, a millisecond */
 
-static bool is_whole(const struct plan *plan) {
-    return plan->status == PLAN_OPTIMAL || plan->status == PLAN_FEASIBLE;
-}
-
 static enum dc_status check_limit(const struct plan_staged *staged, double limit_ms, const char *name,
                                   struct dc_error *err) {
     if (limit_ms <= 0 || staged->plan->makespan_ms.p95 <= limit_ms + rounding_ms)
@@ -81,7 +77,7 @@ static enum dc_status check_consolidate(const struct plan_staged *staged, struct
         rc = check_energy(staged, err);
     if (rc == DC_OK)
         rc = check_limit(staged, choice->max_time_ms, "the time given", err);
-    if (rc == DC_OK && is_whole(staged->plan) && staged->plan->n_hosts_off < choice->power_off)
+    if (rc == DC_OK && plan_doc_is_whole(staged->plan) && staged->plan->n_hosts_off < choice->power_off)
         rc = plan_check_say(staged->violations, err, "the plan: switches %zu hosts off, %u were asked for",
                             staged->plan->n_hosts_off, choice->power_off);
     return rc;
@@ -199,7 +195,7 @@ static enum dc_status check_rebalance(const struct plan_staged *staged, struct d
         return rc;
     sum_loads(staged, true, SIZE_MAX, loads);
     const double over = all_over_frac(staged, loads);
-    for (size_t host = 0; rc == DC_OK && is_whole(staged->plan) && host < staged->fleet->n_hosts; host++)
+    for (size_t host = 0; rc == DC_OK && plan_doc_is_whole(staged->plan) && host < staged->fleet->n_hosts; host++)
         if (staged->fleet->hosts[host].state == FLEET_HOST_ON && over_frac(staged, loads, host) > load_slack_frac)
             rc = plan_check_say(staged->violations, err, "host %s: stays loaded beyond the limits",
                                 staged->fleet->hosts[host].name);
@@ -215,7 +211,8 @@ static enum dc_status check_rebalance(const struct plan_staged *staged, struct d
     const double n_moves = (double)count_moves(staged);
     if (rc == DC_OK && json_number_value(json_object_get(choice, "moves")) != n_moves)
         rc = plan_check_say(staged->violations, err, "choice.moves: the steps move %.0f VMs", n_moves);
-    if (rc == DC_OK && is_whole(staged->plan) && json_number_value(json_object_get(choice, "moves_at_least")) > n_moves)
+    if (rc == DC_OK && plan_doc_is_whole(staged->plan) &&
+        json_number_value(json_object_get(choice, "moves_at_least")) > n_moves)
         rc = plan_check_say(staged->violations, err, "choice.moves_at_least: %.0f moves do", n_moves);
     if (rc == DC_OK)
         rc = check_gains(staged, loads, over, err);

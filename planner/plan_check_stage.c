@@ -74,13 +74,12 @@ static enum dc_status read_stages(struct plan_staged *staged, bool *good_out, st
 
 /* A shallow copy of the stage's steps in the stage's own time; only `steps` and their rates are to be freed. */
 static bool view_stage(const struct plan *plan, const struct plan_stage *stage, struct plan *view) {
-    const bool whole = plan->status == PLAN_OPTIMAL || plan->status == PLAN_FEASIBLE;
     const json_t *gap = json_object_get(stage->json, "gap_frac");
     *view = (struct plan){
         .goal = json_object_get(stage->json, "goal"),
         .bound = json_object_get(stage->json, "bound"),
         .broken_rules = json_object_get(stage->json, "broken_rules"),
-        .status = whole ? PLAN_FEASIBLE : PLAN_PARTIAL,
+        .status = plan_doc_is_whole(plan) ? PLAN_FEASIBLE : PLAN_PARTIAL,
         .lower_bound_ms = stage->lower_bound_ms,
         .gap_frac = json_is_number(gap) ? json_number_value(gap) : INFINITY,
         .makespan_ms = {.p50 = number_at(json_object_get(stage->json, "makespan_ms"), "p50"),
@@ -190,19 +189,6 @@ static enum dc_status check_bound(const struct plan_staged *staged, struct dc_er
                           units_format_duration(proved_ms, proved, sizeof(proved)));
 }
 
-static enum dc_status check_makespan(const struct plan_staged *staged, struct dc_error *err) {
-    const struct plan *plan = staged->plan;
-    double last_ms = 0;
-    for (size_t i = 0; i < plan->n_steps; i++)
-        last_ms = fmax(last_ms, plan->steps[i].end_ms);
-    if (fabs(last_ms - plan->makespan_ms.p95) <= rounding_ms)
-        return DC_OK;
-    char claimed[UNITS_TEXT_BYTES], found[UNITS_TEXT_BYTES];
-    return plan_check_say(staged->violations, err, "the plan: claims a makespan of %s, its last step ends at %s",
-                          units_format_duration(plan->makespan_ms.p95, claimed, sizeof(claimed)),
-                          units_format_duration(last_ms, found, sizeof(found)));
-}
-
 /* Steps of one VM stand in the order of their times: no stage begins before the one before it is over. */
 static enum dc_status list_stays(struct plan_staged *staged, struct dc_error *err) {
     const struct fleet *fleet = staged->fleet;
@@ -242,7 +228,7 @@ static enum dc_status check_all(struct plan_staged *staged, struct fleet *now, s
     if (rc == DC_OK)
         rc = check_order(staged, err);
     if (rc == DC_OK)
-        rc = check_makespan(staged, err);
+        rc = plan_check_makespan(staged->plan, staged->violations, err);
     if (rc == DC_OK)
         rc = check_bound(staged, err);
     if (rc == DC_OK)

@@ -84,8 +84,36 @@ bool staging_add_name(json_t *question, const char *list, const char *name) {
     return json_array_append_new(json_object_get(question, list), json_string(name)) == 0;
 }
 
-bool staging_add_move(json_t *question, const char *vm, const char *to) {
+static bool add_move(json_t *question, const char *vm, const char *to) {
     return json_array_append_new(json_object_get(question, "moves"), json_pack("{s:s, s:s}", "vm", vm, "to", to)) == 0;
+}
+
+bool staging_add_moves(const struct staging *staging, json_t *question, const size_t *to) {
+    const struct fleet *fleet = staging->fleet;
+    bool ok = true;
+    for (size_t vm = 0; ok && vm < fleet->n_vms; vm++)
+        if (to[vm] != fleet->vms[vm].host)
+            ok = add_move(question, fleet->vms[vm].uuid, fleet->hosts[to[vm]].name);
+    return ok;
+}
+
+static bool has_step(const struct plan *plan, const char *uuid) {
+    for (size_t i = 0; i < plan->n_steps; i++)
+        if (strcmp(plan->steps[i].vm, uuid) == 0)
+            return true;
+    return false;
+}
+
+size_t staging_pin_left(const struct staging *staging, const struct plan *answer, const size_t *to,
+                        struct problem *problem) {
+    size_t n_left = 0;
+    for (size_t vm = 0; vm < problem->n_vms; vm++) {
+        if (to[vm] == problem->vms[vm].host || has_step(answer, staging->fleet->vms[vm].uuid))
+            continue;
+        problem->vms[vm].moves = false;
+        n_left++;
+    }
+    return n_left;
 }
 
 enum dc_status staging_ask(struct staging *staging, const json_t *question, struct plan *plan_out,

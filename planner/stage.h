@@ -40,14 +40,19 @@ void staging_dispose(struct staging *staging);
  * memory. */
 json_t *staging_question(const struct staging *staging, enum goal_kind kind, double time_limit_ms);
 
-/* Appends a name to one of the question's lists, which is made where there is none; a move. False when out of memory.
- */
+/* Appends a name to one of the question's lists, which is made where there is none; a move for each VM that `to` (a
+ * host for each of the fleet's VMs) puts elsewhere. False when out of memory. */
 DC_WARN_UNUSED bool staging_add_name(json_t *question, const char *list, const char *name);
-DC_WARN_UNUSED bool staging_add_move(json_t *question, const char *vm, const char *to);
+DC_WARN_UNUSED bool staging_add_moves(const struct staging *staging, json_t *question, const size_t *to);
 
 /* The answer to a question about the fleet as it is now; nothing is taken over. */
 DC_WARN_UNUSED enum dc_status staging_ask(struct staging *staging, const json_t *question, struct plan *plan_out,
                                           struct dc_error *err);
+
+/* VMs that were to go where `to` says and that the answer leaves where they are may not be chosen again: `moves` of the
+ * problem is false from now on. Their number. */
+size_t staging_pin_left(const struct staging *staging, const struct plan *answer, const size_t *to,
+                        struct problem *problem);
 
 /* Makes an answer the next stage: its steps begin once those of the barrier have ended, its VMs are then elsewhere.
  * The answer's steps are taken over. */

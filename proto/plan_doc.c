@@ -18,6 +18,10 @@ static void dispose_step(struct plan_step *step) {
     free(step->path);
 }
 
+bool plan_doc_is_whole(const struct plan *plan) {
+    return plan->status == PLAN_OPTIMAL || plan->status == PLAN_FEASIBLE;
+}
+
 void plan_doc_dispose(struct plan *plan) {
     if (plan == NULL)
         return;

@@ -79,6 +79,9 @@ struct plan {
 
 void plan_doc_dispose(struct plan *plan);
 
+/* Does it do all that was asked for? */
+bool plan_doc_is_whole(const struct plan *plan);
+
 /* Errors as of fleet_doc_read. Keys it does not know are ignored. */
 DC_WARN_UNUSED enum dc_status plan_doc_read(const char *text, size_t n_bytes, struct plan *plan_out,
                                             struct dc_error *err);

@@ -146,10 +146,7 @@ static enum dc_status bound_memory(const struct problem *problem, const struct c
     double *free_bytes = calloc(problem->n_hosts + 1, sizeof *free_bytes);
     if (free_bytes == NULL)
         return error_set_nomem(err);
-    for (size_t host = 0; host < problem->n_hosts; host++)
-        free_bytes[host] = problem->hosts[host].memory_bytes;
-    for (size_t vm = 0; vm < problem->n_vms; vm++)
-        free_bytes[problem->vms[vm].host] -= problem->vms[vm].memory_bytes;
+    problem_free_bytes(problem, free_bytes);
     for (size_t host = 0; host < problem->n_hosts; host++)
         bound.free_bytes += problem->hosts[host].receives ? fmax(0, free_bytes[host]) : 0;
     free(free_bytes);

@@ -383,10 +383,7 @@ static bool seeker_init(struct seeker *seeker) {
     if (seeker->is_bound == NULL || seeker->best->stuck == NULL || seeker->core.free_bytes == NULL ||
         seeker->core.moves == NULL || seeker->first_free_bytes == NULL)
         return false;
-    for (size_t host = 0; host < problem->n_hosts; host++)
-        seeker->first_free_bytes[host] = problem->hosts[host].memory_bytes;
-    for (size_t vm = 0; vm < problem->n_vms; vm++)
-        seeker->first_free_bytes[problem->vms[vm].host] -= problem->vms[vm].memory_bytes;
+    problem_free_bytes(problem, seeker->first_free_bytes);
     for (size_t i = 0; i < problem->n_rules; i++)
         for (size_t k = 0; binds_vms(&problem->rules[i]) && k < problem->rules[i].n_vms; k++)
             seeker->is_bound[problem->rules[i].vms[k]] = true;

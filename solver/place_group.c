@@ -45,15 +45,6 @@ void group_choice_dispose(struct group_choice *choice) {
     free(choice->chosen);
 }
 
-static double *sum_free_bytes(const struct problem *problem) {
-    double *free_bytes = calloc(problem->n_hosts + 1, sizeof(*free_bytes));
-    for (size_t host = 0; free_bytes != NULL && host < problem->n_hosts; host++)
-        free_bytes[host] = problem->hosts[host].receives ? problem->hosts[host].memory_bytes : 0;
-    for (size_t vm = 0; free_bytes != NULL && vm < problem->n_vms; vm++)
-        free_bytes[problem->vms[vm].host] -= problem->vms[vm].memory_bytes;
-    return free_bytes;
-}
-
 static bool add_groups(struct group_choice *choice, const struct problem *problem, size_t number,
                        const double *free_bytes) {
     const struct problem_rule *rule = &problem->rules[number];
@@ -67,14 +58,14 @@ static bool add_groups(struct group_choice *choice, const struct problem *proble
     }
     for (size_t group = 0; group < rule->n_groups; group++)
         for (size_t k = group > 0 ? rule->group_end[group - 1] : 0; k < rule->group_end[group]; k++)
-            group_bytes[group] += fmax(0, free_bytes[rule->hosts[k]]);
+            group_bytes[group] += problem->hosts[rule->hosts[k]].receives ? fmax(0, free_bytes[rule->hosts[k]]) : 0;
     choice->n_groups[i] = rank_groups(problem, rule, group_bytes, choice->groups[i]);
     free(group_bytes);
     return true;
 }
 
 bool group_choice_init(struct group_choice *choice, const struct problem *problem) {
-    double *free_bytes = sum_free_bytes(problem);
+    double *free_bytes = calloc(problem->n_hosts + 1, sizeof(*free_bytes));
     *choice = (struct group_choice){
         .rules = calloc(problem->n_rules + 1, sizeof(*choice->rules)),
         .n_groups = calloc(problem->n_rules + 1, sizeof(*choice->n_groups)),
@@ -83,6 +74,8 @@ bool group_choice_init(struct group_choice *choice, const struct problem *proble
     };
     bool ok = free_bytes != NULL && choice->rules != NULL && choice->n_groups != NULL && choice->groups != NULL &&
               choice->chosen != NULL;
+    if (ok)
+        problem_free_bytes(problem, free_bytes);
     for (size_t i = 0; ok && i < problem->n_rules; i++)
         if (problem->rules[i].type == PROBLEM_AMONG)
             ok = add_groups(choice, problem, i, free_bytes);

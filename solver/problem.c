@@ -163,6 +163,14 @@ enum dc_status problem_freeze(struct problem *problem, struct dc_error *err) {
     return rc == DC_OK ? route_fill(problem, err) : rc;
 }
 
+void problem_free_bytes(const struct problem *problem, double *free_bytes) {
+    for (size_t host = 0; host < problem->n_hosts; host++)
+        free_bytes[host] = problem->hosts[host].memory_bytes;
+    for (size_t vm = 0; vm < problem->n_vms; vm++)
+        if (!problem_is_leg(problem, vm))
+            free_bytes[problem->vms[vm].host] -= problem->vms[vm].memory_bytes;
+}
+
 bool problem_group_has(const struct problem_rule *rule, size_t group, size_t host) {
     for (size_t i = group > 0 ? rule->group_end[group - 1] : 0; i < rule->group_end[group]; i++)
         if (rule->hosts[i] == host)

@@ -129,6 +129,10 @@ void problem_dispose(struct problem *problem);
  * then the lowest arc number. */
 DC_WARN_UNUSED enum dc_status problem_freeze(struct problem *problem, struct dc_error *err);
 
+/* Writes each host's memory for VMs that none holds at first, on `free_bytes[n_hosts]`: negative where it is too full.
+ */
+void problem_free_bytes(const struct problem *problem, double *free_bytes);
+
 /* Is it the second leg of a hop? Its memory is then the VM's own, counted where that is. */
 static inline bool problem_is_leg(const struct problem *problem, size_t vm) {
     return vm >= problem->n_vms - problem->n_legs;

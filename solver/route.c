@@ -153,13 +153,11 @@ static size_t number_rows(struct problem *problem) {
     size_t n_rows = 0;
     if (free_bytes == NULL)
         return SIZE_MAX;
-    for (size_t host = 0; host < problem->n_hosts; host++) {
+    problem_free_bytes(problem, free_bytes);
+    for (size_t host = 0; host < problem->n_hosts; host++)
         problem->route_row[host] = SIZE_MAX;
-        free_bytes[host] = problem->hosts[host].memory_bytes;
-    }
     for (size_t vm = 0; vm < problem->n_vms; vm++) {
         size_t *row = &problem->route_row[problem->vms[vm].host];
-        free_bytes[problem->vms[vm].host] -= problem->vms[vm].memory_bytes;
         if (problem->vms[vm].moves && *row == SIZE_MAX)
             *row = n_rows++ * (problem->n_hosts + 1);
     }

@@ -60,14 +60,6 @@ static double busiest_arc(const struct problem *problem, size_t vm, long to, con
     return most;
 }
 
-/* What is free on each host at the beginning, on `free_bytes[n_hosts]`. */
-static void sum_hosts(const struct problem *problem, double *free_bytes) {
-    for (size_t host = 0; host < problem->n_hosts; host++)
-        free_bytes[host] = problem->hosts[host].memory_bytes;
-    for (size_t vm = 0; vm < problem->n_vms; vm++)
-        free_bytes[problem->vms[vm].host] -= problem->vms[vm].memory_bytes;
-}
-
 static void set_key(struct entry *entry, enum seed_order_key key, const struct figures *figures, double busiest_s,
                     double free_bytes) {
     entry->second = figures->volume;
@@ -105,7 +97,7 @@ enum dc_status seed_order_sort(const struct problem *problem, enum problem_quant
         goto out;
     }
     sum_arcs(problem, quantile, to, n, vms, busy_s);
-    sum_hosts(problem, free_bytes);
+    problem_free_bytes(problem, free_bytes);
     for (size_t i = 0; i < n; i++) {
         const size_t vm = vms[i];
         const struct figures figures = figures_of(problem, quantile, vm, to[vm]);

@@ -4,21 +4,11 @@ and finds what was tampered with, from the fleet alone.
 # SPDX-License-Identifier: GPL-3.0-or-later
 import copy
 import json
-import uuid
 
 import pytest
 
+from goals import GIGABIT, vm
 from test_cli import GIB, decamp, ok, plan_of
-
-GIGABIT = 125_000_000
-
-
-def vm(number, host, gib=8, **keys):
-    name = f"vm{number}"
-    return {"uuid": str(uuid.uuid5(uuid.NAMESPACE_DNS, name)), "name": name, "host": host, "state": "running",
-            "memory_bytes": gib * GIB, "vcpus": 2, "cpu_cores_used": 1, "policy": {"name": "xen-v2"},
-            "profile": {"kind": "rate", "pages_per_s": 2000, "working_set_pages": 20000}, **keys}
-
 
 def fleet(n_hosts, vms, gib=256, **keys):
     names = [f"h{i + 1}" for i in range(n_hosts)]

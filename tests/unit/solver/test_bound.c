@@ -4,6 +4,7 @@
  */
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "solver/bound.h"
+#include "tests/unit/solver/placements.h"
 #include "tests/unit/solver/small_problem.h"
 
 #include <setjmp.h>
@@ -146,24 +147,6 @@ static void test_nothing_moves(void **state) {
     problem_dispose(&problem);
 }
 
-/* The least LB1 over all placements with room at the end. */
-static double best_over_placements(struct problem *problem, size_t n_movers, size_t vm, double *free_bytes) {
-    if (vm == n_movers)
-        return closed(problem, NULL).value_s;
-    double best = INFINITY;
-    for (size_t host = 0; host < problem->n_hosts; host++) {
-        if (host == problem->vms[vm].host || problem->allowed[vm * problem->n_hosts + host] == 0 ||
-            problem->vms[vm].memory_bytes > free_bytes[host])
-            continue;
-        free_bytes[host] -= problem->vms[vm].memory_bytes;
-        problem->vms[vm].to = (long)host;
-        best = fmin(best, best_over_placements(problem, n_movers, vm + 1, free_bytes));
-        problem->vms[vm].to = PROBLEM_ANY;
-        free_bytes[host] += problem->vms[vm].memory_bytes;
-    }
-    return best;
-}
-
 static void test_never_above_the_best_placement(void **state) {
     (void)state;
     double ratio_sum = 0;
@@ -181,7 +164,7 @@ static void test_never_above_the_best_placement(void **state) {
         for (size_t vm = n_movers; vm < problem.n_vms; vm++)
             free_bytes[problem.vms[vm].host] -= problem.vms[vm].memory_bytes;
         double lb1_s = closed(&problem, NULL).value_s, lb2_s = placed(&problem).value_s;
-        double best_s = best_over_placements(&problem, n_movers, 0, free_bytes);
+        double best_s = placements_best(&problem, n_movers, 0, free_bytes);
         if (lb1_s > best_s * (1 + 1e-9) || lb2_s > best_s * (1 + 1e-9))
             fail_msg("seed %llu: LB1 %g, LB2 %g above %g", (unsigned long long)seed, lb1_s, lb2_s, best_s);
         if (isfinite(best_s)) {

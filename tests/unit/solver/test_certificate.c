@@ -6,6 +6,7 @@
 #include "solver/certificate.h"
 
 #include "solver/bound.h"
+#include "tests/unit/solver/placements.h"
 #include "tests/unit/solver/small_problem.h"
 
 #include <setjmp.h>
@@ -177,27 +178,6 @@ static void test_placement(void **state) {
     dispose(&asked);
 }
 
-/* The best of all placements, each by its own closed form. */
-static double best_over_placements(struct problem *problem, size_t n_movers, size_t vm, double *free_bytes) {
-    if (vm == n_movers) {
-        struct solution_bound bound;
-        assert_int_equal(bound_closed_form(problem, PROBLEM_P95, NULL, &bound, NULL), DC_OK);
-        return bound.value_s;
-    }
-    double best = INFINITY;
-    for (size_t host = 0; host < problem->n_hosts; host++) {
-        if (host == problem->vms[vm].host || problem->allowed[vm * problem->n_hosts + host] == 0 ||
-            problem->vms[vm].memory_bytes > free_bytes[host])
-            continue;
-        free_bytes[host] -= problem->vms[vm].memory_bytes;
-        problem->vms[vm].to = (long)host;
-        best = fmin(best, best_over_placements(problem, n_movers, vm + 1, free_bytes));
-        problem->vms[vm].to = PROBLEM_ANY;
-        free_bytes[host] += problem->vms[vm].memory_bytes;
-    }
-    return best;
-}
-
 /* Whatever prices are claimed, honest ones or drawn at random, they never prove more than is true. */
 static void test_any_prices_are_sound(void **state) {
     (void)state;
@@ -215,7 +195,7 @@ static void test_any_prices_are_sound(void **state) {
             free_bytes[host] = problem->hosts[host].memory_bytes;
         for (size_t vm = n_movers; vm < problem->n_vms; vm++)
             free_bytes[problem->vms[vm].host] -= problem->vms[vm].memory_bytes;
-        const double best_s = best_over_placements(problem, n_movers, 0, free_bytes);
+        const double best_s = placements_best(problem, n_movers, 0, free_bytes);
         if (prove(&asked).value_s > best_s * (1 + 1e-9) || prove(&asked).value_s < asked.bound.value_s * (1 - 1e-9))
             fail_msg("seed %llu: proves %g, bound %g, best %g", (unsigned long long)seed, prove(&asked).value_s,
                      asked.bound.value_s, best_s);
