@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../.."
 failed=0
 n=0
 cflags=$(pkg-config --cflags jansson libuv)
-for header in base/*.h model/*.h proto/*.h solver/*.h agent/*.h planner/*.h; do
+for header in base/*.h model/*.h proto/*.h solver/*.h agent/*.h planner/*.h planner/*/*.h; do
     n=$((n + 1))
     # shellcheck disable=SC2086 # several flags
     if ! echo "#include \"$header\"" | ${CC:-cc} -std=gnu17 -D_GNU_SOURCE -I. $cflags -Wall -Wextra -Werror \
