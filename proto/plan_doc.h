@@ -36,6 +36,7 @@ struct plan_step {
     size_t n_after;
     unsigned *after; /* ids of the steps that must have ended */
     double not_before_ms;
+    double delay_ms; /* it starts no sooner than so long after the last of `after` has ended */
     double start_ms;
     double end_ms;
     double bandwidth_bytes_per_s; /* the cap at its start */

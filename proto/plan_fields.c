@@ -52,6 +52,7 @@ TABLE(plan_fields_step, step_rows);
 
 static const struct doc_field step_times_rows[] = {
     {.key = "not_before_ms", .type = DOC_WHOLE, AT(plan_step, not_before_ms)},
+    {.key = "delay_ms", .type = DOC_WHOLE, AT(plan_step, delay_ms)},
     {.key = "start_ms", .type = DOC_WHOLE, .need = DOC_REQUIRED, AT(plan_step, start_ms)},
     {.key = "end_ms", .type = DOC_WHOLE, .need = DOC_REQUIRED, AT(plan_step, end_ms)},
     {.key = "bandwidth_bytes_per_s", .type = DOC_NUMBER, AT(plan_step, bandwidth_bytes_per_s)},
