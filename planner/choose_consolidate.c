@@ -218,19 +218,25 @@ static enum dc_status add_shutdown(struct chooser *chooser, size_t host, double 
     struct staging *staging = chooser->staging;
     struct plan *plan = staging->plan;
     const char *name = staging->fleet->hosts[host].name;
-    const double empty_ms = empty_at_ms(plan, name);
-    const size_t n_before = plan->n_steps;
     struct plan_step *step = NULL;
-    enum dc_status rc = staging_add_host_step(staging, PLAN_SHUTDOWN, host, empty_ms, &step, err);
-    for (size_t i = 0; rc == DC_OK && i < n_before; i++)
-        if (strcmp(plan->steps[i].from, name) == 0 && plan->steps[i].action != PLAN_SHUTDOWN)
-            rc = staging_wait(step, plan->steps[i].id, err);
+    const enum dc_status rc = staging_add_shutdown(staging, host, 0, 0, &step, err);
     if (rc != DC_OK)
         return rc;
-    if (empty_ms > 0)
+    if (step->n_after > 0)
         *least_ms = fmin(*least_ms, step->end_ms - step->start_ms);
     plan->hosts_off[plan->n_hosts_off] = strdup(name);
     return plan->hosts_off[plan->n_hosts_off++] != NULL ? DC_OK : error_set_nomem(err);
+}
+
+/* Does a shutdown follow whichever migration ends last? Not one that leaves a host where a VM was parked. */
+static bool leaves_only_emptied(const struct chooser *chooser) {
+    const struct plan *plan = chooser->staging->plan;
+    for (size_t i = 0; i < plan->n_steps; i++) {
+        const long from = fleet_doc_find_host(chooser->staging->fleet, plan->steps[i].from);
+        if (plan->steps[i].action == PLAN_MIGRATE && (from == FLEET_NO_INDEX || !chooser->chosen.off[from]))
+            return false;
+    }
+    return true;
 }
 
 static enum dc_status take_answer(struct chooser *chooser, struct dc_error *err) {
@@ -247,8 +253,7 @@ static enum dc_status take_answer(struct chooser *chooser, struct dc_error *err)
     for (size_t host = 0; rc == DC_OK && host < staging->fleet->n_hosts; host++)
         if (chooser->chosen.off[host])
             rc = add_shutdown(chooser, host, &least_ms, err);
-    /* Whichever migration from an emptied host ends last, a shutdown follows. */
-    if (isfinite(least_ms) && moves_only_from_emptied(chooser))
+    if (isfinite(least_ms) && leaves_only_emptied(chooser))
         staging->bound_ms += least_ms;
     return rc;
 }

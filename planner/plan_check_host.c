@@ -54,15 +54,23 @@ static enum dc_status check_step(const struct plan_staged *staged, const struct 
     return DC_OK;
 }
 
-static bool waits_for(const struct plan *plan, const struct plan_step *step, unsigned id) {
-    for (size_t i = 0; i < step->n_after; i++)
-        if (step->after[i] == id)
-            return true;
-    for (size_t i = 0; i < step->n_after; i++) /* ids are places: what is waited for stands before */
-        if (step->after[i] < step->id && step->after[i] > id && step->after[i] <= plan->n_steps &&
-            waits_for(plan, &plan->steps[step->after[i] - 1], id))
-            return true;
-    return false;
+/* Marks the steps that `id` waits for, by others too (`up`), or those that wait for it; ids are places, and what is
+ * waited for stands before. */
+static void mark_chain(const struct plan *plan, unsigned id, bool up, bool *marks) {
+    marks[id - 1] = true;
+    for (size_t n = 0; n < plan->n_steps; n++) {
+        const size_t i = up ? plan->n_steps - 1 - n : n;
+        const struct plan_step *step = &plan->steps[i];
+        for (size_t k = 0; k < step->n_after; k++) {
+            const unsigned before = step->after[k];
+            if (before < 1 || before > i)
+                continue;
+            if (up && marks[i])
+                marks[before - 1] = true;
+            else if (!up && marks[before - 1])
+                marks[i] = true;
+        }
+    }
 }
 
 /* Run by `after` alone, the host must not go off before its VMs are gone, nor VMs come before it is on. */
@@ -70,17 +78,21 @@ static enum dc_status check_waiting(const struct plan_staged *staged, const stru
                                     struct dc_error *err) {
     const struct plan *plan = staged->plan;
     const bool boots = step->action == PLAN_BOOT;
-    enum dc_status rc = DC_OK;
+    bool *marks = calloc(plan->n_steps + 1, sizeof(*marks));
+    enum dc_status rc = marks == NULL ? error_set_nomem(err) : DC_OK;
+    if (rc == DC_OK)
+        mark_chain(plan, step->id, !boots, marks);
     for (size_t i = 0; rc == DC_OK && i < plan->n_steps; i++) {
         const struct plan_step *other = &plan->steps[i];
         if (is_host_step(other))
             continue;
         const bool leaves = !boots && strcmp(other->from, step->from) == 0 && other->id < step->id;
         const bool comes = boots && strcmp(other->to, step->to) == 0 && other->id > step->id;
-        if ((leaves && !waits_for(plan, step, other->id)) || (comes && !waits_for(plan, other, step->id)))
+        if ((leaves || comes) && !marks[i])
             rc = plan_check_say(staged->violations, err, "step %u does not wait for step %u",
                                 leaves ? step->id : other->id, leaves ? other->id : step->id);
     }
+    free(marks);
     return rc;
 }
 

@@ -27,7 +27,6 @@ static bool read_stage(const struct plan *plan, const json_t *json, struct plan_
         .json = json,
         .start_ms = number_at(json, "start_ms"),
         .lower_bound_ms = number_at(json, "lower_bound_ms"),
-        .evacuates = verb != NULL && strcmp(verb, "evacuate") == 0,
     };
     if (verb == NULL || !(first >= 1 && n >= 0 && first + n <= (double)plan->n_steps + 1))
         return false;
@@ -144,36 +143,45 @@ static enum dc_status check_order(const struct plan_staged *staged, struct dc_er
     for (size_t i = 0; rc == DC_OK && i < plan->n_steps; i++) {
         for (size_t k = 0; rc == DC_OK && k < plan->steps[i].n_after; k++) {
             const struct plan_step *before = find_step(plan, plan->steps[i].after[k]);
-            if (before != NULL && before->end_ms > plan->steps[i].start_ms + rounding_ms)
-                rc = plan_check_say(staged->violations, err, "step %u: starts before step %u, which it waits for, ends",
-                                    plan->steps[i].id, before->id);
+            if (before != NULL && before->end_ms + plan->steps[i].delay_ms > plan->steps[i].start_ms + rounding_ms)
+                rc = plan_check_say(staged->violations, err,
+                                    "step %u: starts before step %u, which it waits for, ends%s", plan->steps[i].id,
+                                    before->id, plan->steps[i].delay_ms > 0 ? ", or before its delay is over" : "");
         }
     }
     return rc;
 }
 
+/* From the start of the shutdown to the end, or to that of the host's next boot. */
+static double away_ms(const struct plan *plan, size_t index) {
+    const struct plan_step *off = &plan->steps[index];
+    for (size_t i = index + 1; i < plan->n_steps; i++)
+        if (plan->steps[i].action == PLAN_BOOT && strcmp(plan->steps[i].to, off->from) == 0)
+            return plan->steps[i].end_ms - off->start_ms;
+    return off->end_ms - off->start_ms;
+}
+
+/* How long the host is away once the stage's VMs are gone; 0 where it stays on. */
+static double host_away_ms(const struct plan *plan, size_t first, size_t end, const char *host) {
+    for (size_t i = first; i < end; i++)
+        if (plan->steps[i].action == PLAN_SHUTDOWN && strcmp(plan->steps[i].from, host) == 0)
+            return away_ms(plan, i);
+    return 0;
+}
+
 /* The least time that hosts take after the stage: whichever migration ends last, its host goes off then, and on again
- * where it does. */
+ * where it does. Of a stage without migrations the most: its hosts are empty from the start. */
 static double host_tail_ms(const struct plan_staged *staged, const struct plan_stage *stage) {
     const struct plan *plan = staged->plan;
-    double least_ms = INFINITY;
-    for (size_t i = stage->first_step; stage->evacuates && i < stage->first_step + stage->n_steps; i++) {
-        double tail_ms = 0;
-        for (size_t k = 0; k < plan->n_steps; k++) {
-            const struct plan_step *off = &plan->steps[k];
-            if (off->action != PLAN_SHUTDOWN || off->start_ms < stage->start_ms ||
-                strcmp(off->from, plan->steps[i].from) != 0)
-                continue;
-            tail_ms = off->end_ms - off->start_ms;
-            for (size_t b = 0; b < plan->n_steps; b++)
-                if (plan->steps[b].action == PLAN_BOOT && plan->steps[b].start_ms >= off->end_ms &&
-                    strcmp(plan->steps[b].to, off->from) == 0)
-                    tail_ms += plan->steps[b].end_ms - off->end_ms;
-            break;
-        }
-        least_ms = fmin(least_ms, tail_ms);
-    }
-    return isfinite(least_ms) ? least_ms : 0;
+    const bool is_last = stage + 1 == staged->stages + staged->n_stages;
+    const size_t end = is_last ? plan->n_steps : stage[1].first_step;
+    double least_ms = INFINITY, most_ms = 0;
+    for (size_t i = stage->first_step; i < stage->first_step + stage->n_steps; i++)
+        least_ms = fmin(least_ms, host_away_ms(plan, stage->first_step, end, plan->steps[i].from));
+    for (size_t i = stage->first_step; stage->n_steps == 0 && i < end; i++)
+        if (plan->steps[i].action == PLAN_SHUTDOWN)
+            most_ms = fmax(most_ms, away_ms(plan, i));
+    return stage->n_steps > 0 ? least_ms : most_ms;
 }
 
 static enum dc_status check_bound(const struct plan_staged *staged, struct dc_error *err) {

@@ -92,7 +92,7 @@ bool staging_add_moves(const struct staging *staging, json_t *question, const si
     const struct fleet *fleet = staging->fleet;
     bool ok = true;
     for (size_t vm = 0; ok && vm < fleet->n_vms; vm++)
-        if (to[vm] != fleet->vms[vm].host)
+        if (to[vm] != staging->now.vms[vm].host)
             ok = add_move(question, fleet->vms[vm].uuid, fleet->hosts[to[vm]].name);
     return ok;
 }
@@ -196,6 +196,22 @@ static enum dc_status describe(struct staging *staging, const json_t *question, 
     return DC_OK;
 }
 
+/* The last steps of the stage: whoever waits for them waits for all. Steps are numbered from 1 in their order. */
+static enum dc_status set_barrier(struct staging *staging, size_t first, struct dc_error *err) {
+    const struct plan *plan = staging->plan;
+    bool *is_waited_for = calloc(plan->n_steps + 1, sizeof(*is_waited_for));
+    enum dc_status rc = is_waited_for == NULL ? error_set_nomem(err) : DC_OK;
+    for (size_t i = first; is_waited_for != NULL && i < plan->n_steps; i++)
+        for (size_t k = 0; k < plan->steps[i].n_after; k++)
+            is_waited_for[plan->steps[i].after[k] - 1] = true;
+    staging->n_barrier = 0;
+    for (size_t i = first; rc == DC_OK && is_waited_for != NULL && i < plan->n_steps; i++)
+        if (!is_waited_for[i])
+            rc = staging_block(staging, plan->steps[i].id, err);
+    free(is_waited_for);
+    return rc;
+}
+
 enum dc_status staging_take(struct staging *staging, const json_t *question, struct plan *answer,
                             struct dc_error *err) {
     struct plan *plan = staging->plan;
@@ -215,10 +231,7 @@ enum dc_status staging_take(struct staging *staging, const json_t *question, str
     staging->now_ms[1] = start_ms + answer->makespan_ms.p95;
     staging->bound_ms += answer->lower_bound_ms;
     staging->all_optimal = staging->all_optimal && answer->status == PLAN_OPTIMAL;
-    staging->n_barrier = 0;
-    for (size_t i = n_before; rc == DC_OK && i < plan->n_steps; i++)
-        rc = staging_block(staging, plan->steps[i].id, err);
-    return rc;
+    return rc == DC_OK ? set_barrier(staging, n_before, err) : rc;
 }
 
 enum dc_status staging_add_host_step(struct staging *staging, enum plan_action action, size_t host, double start_ms,
@@ -239,6 +252,26 @@ enum dc_status staging_add_host_step(struct staging *staging, enum plan_action a
     if (step->vm == NULL || step->vm_name == NULL || step->from == NULL || step->to == NULL)
         return error_set_nomem(err);
     return DC_OK;
+}
+
+enum dc_status staging_add_shutdown(struct staging *staging, size_t host, size_t first_step, double idle_ms,
+                                    struct plan_step **step_out, struct dc_error *err) {
+    const struct plan *plan = staging->plan;
+    const char *name = staging->fleet->hosts[host].name;
+    const size_t n_before = plan->n_steps;
+    double empty_ms = 0;
+    bool is_left = false;
+    for (size_t i = first_step; i < n_before; i++)
+        if (strcmp(plan->steps[i].from, name) == 0 && plan->steps[i].action != PLAN_SHUTDOWN) {
+            empty_ms = fmax(empty_ms, plan->steps[i].end_ms);
+            is_left = true;
+        }
+    enum dc_status rc =
+        staging_add_host_step(staging, PLAN_SHUTDOWN, host, is_left ? empty_ms : idle_ms, step_out, err);
+    for (size_t i = first_step; rc == DC_OK && i < n_before; i++)
+        if (strcmp(plan->steps[i].from, name) == 0 && plan->steps[i].action != PLAN_SHUTDOWN)
+            rc = staging_wait(*step_out, plan->steps[i].id, err);
+    return rc;
 }
 
 enum dc_status staging_finish(struct staging *staging, bool is_whole, bool is_best, struct dc_error *err) {

@@ -25,7 +25,7 @@ struct staging {
     double now_ms[2];  /* p50, p95: when all stages so far are done */
     double bound_ms;   /* they cannot be done before */
     size_t n_barrier, barrier_capacity;
-    unsigned *barrier; /* ids of the steps that the next stage waits for */
+    unsigned *barrier; /* ids of the steps that the next stage waits for: those that no other step waits for */
     bool all_optimal;
 };
 
@@ -41,7 +41,7 @@ void staging_dispose(struct staging *staging);
 json_t *staging_question(const struct staging *staging, enum goal_kind kind, double time_limit_ms);
 
 /* Appends a name to one of the question's lists, which is made where there is none; a move for each VM that `to` (a
- * host for each of the fleet's VMs) puts elsewhere. False when out of memory. */
+ * host for each of the fleet's VMs) puts elsewhere than it is by now. False when out of memory. */
 DC_WARN_UNUSED bool staging_add_name(json_t *question, const char *list, const char *name);
 DC_WARN_UNUSED bool staging_add_moves(const struct staging *staging, json_t *question, const size_t *to);
 
@@ -62,6 +62,11 @@ DC_WARN_UNUSED enum dc_status staging_take(struct staging *staging, const json_t
 /* Appends a boot or a shutdown of the host, after the steps named; `*step_out` is lent until the next one. */
 DC_WARN_UNUSED enum dc_status staging_add_host_step(struct staging *staging, enum plan_action action, size_t host,
                                                     double start_ms, struct plan_step **step_out, struct dc_error *err);
+
+/* A shutdown once the VMs are gone that steps from index `first_step` on take away from the host; at `idle_ms`, and
+ * waiting for nothing, where there are none. */
+DC_WARN_UNUSED enum dc_status staging_add_shutdown(struct staging *staging, size_t host, size_t first_step,
+                                                   double idle_ms, struct plan_step **step_out, struct dc_error *err);
 
 /* The step waits for another. */
 DC_WARN_UNUSED enum dc_status staging_wait(struct plan_step *step, unsigned id, struct dc_error *err);
