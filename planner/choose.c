@@ -9,6 +9,7 @@ static enum dc_status dispatch(struct staging *staging, struct dc_error *err) {
     case GOAL_REBALANCE:
         return choose_rebalance(staging, err);
     case GOAL_ROLLING:
+        return choose_rolling(staging, err);
     case GOAL_EVACUATE:
     case GOAL_SCHEDULE:
     case GOAL_N_KINDS:

@@ -16,3 +16,4 @@ DC_WARN_UNUSED enum dc_status choose(const struct fleet *fleet, const struct goa
 /* Each goal's own, given a staging that is new. */
 DC_WARN_UNUSED enum dc_status choose_consolidate(struct staging *staging, struct dc_error *err);
 DC_WARN_UNUSED enum dc_status choose_rebalance(struct staging *staging, struct dc_error *err);
+DC_WARN_UNUSED enum dc_status choose_rolling(struct staging *staging, struct dc_error *err);

@@ -51,6 +51,7 @@ enum cli_group {
     CLI_SINCE = 1 << 8,       /* --since */
     CLI_CONSOLIDATE = 1 << 9, /* --power-off, --energy, --max-time, --payback */
     CLI_REBALANCE = 1 << 10,  /* --max-cpu, --max-memory */
+    CLI_ROLLING = 1 << 11,    /* --all, --at-once, --maintenance, --return */
     CLI_IMPORT = 1 << 15,     /* --from, --stop-policy */
 };
 

@@ -41,6 +41,10 @@ enum option_key {
     KEY_PAYBACK,
     KEY_MAX_CPU,
     KEY_MAX_MEMORY,
+    KEY_ALL,
+    KEY_AT_ONCE,
+    KEY_MAINTENANCE,
+    KEY_RETURN,
     KEY_MOVES,
     KEY_BANDWIDTH,
     KEY_FROM_PREDICTION,
@@ -88,6 +92,10 @@ static const struct {
     {CLI_REBALANCE, {"max-cpu", KEY_MAX_CPU, "PERCENT", 0, "Use at most so much of a host's cores (default 80%)", 2}},
     {CLI_REBALANCE,
      {"max-memory", KEY_MAX_MEMORY, "PERCENT", 0, "Use at most so much of a host's memory (default 90%)", 2}},
+    {CLI_ROLLING, {"all", KEY_ALL, NULL, 0, "Every host that is on", 2}},
+    {CLI_ROLLING, {"at-once", KEY_AT_ONCE, "N", 0, "At most N hosts away together (default: as many as fit)", 2}},
+    {CLI_ROLLING, {"maintenance", KEY_MAINTENANCE, "TIME", 0, "Each host stays off for TIME before it boots", 2}},
+    {CLI_ROLLING, {"return", KEY_RETURN, NULL, 0, "VMs go back to their hosts once these are on again", 2}},
     {CLI_PREDICT, {"bandwidth", KEY_BANDWIDTH, "RATE", 0, "Predict at RATE, such as 1Gbit/s (repeatable)", 2}},
     {CLI_PREDICT,
      {"from-prediction", KEY_FROM_PREDICTION, NULL, 0, "Use what the agent published even where there is a profile",
@@ -322,13 +330,28 @@ static error_t parse_choice(int key, const char *text, struct argp_state *state,
     case KEY_MAX_MEMORY:
         choice->max_memory_frac = parse_share("--max-memory", text, state);
         return 0;
+    case KEY_ALL:
+        choice->all = true;
+        return 0;
+    case KEY_AT_ONCE:
+        choice->at_once = (unsigned)parse_integer("--at-once", text, 1, 1000000, state);
+        return 0;
+    case KEY_MAINTENANCE:
+        choice->maintenance_ms = parse_duration("--maintenance", text, state);
+        return 0;
+    case KEY_RETURN:
+        choice->returns = true;
+        return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
 }
 
 /* Options of the choices that make sense only together, or not together. */
-static void check_choice(const struct goal_choice *choice, struct argp_state *state) {
+static void check_choice(const struct parsing *parsing, struct argp_state *state) {
+    const struct goal_choice *choice = &parsing->cli->choice;
+    if ((parsing->verb->groups & CLI_ROLLING) != 0 && (parsing->cli->arguments.n > 0) == choice->all)
+        usage_error(state, "expected HOST... or else --all");
     if (choice->energy && choice->power_off > 0)
         usage_error(state, "--energy and --power-off: only one of them can be the goal");
     if (choice->payback_ms > 0 && !choice->energy)
@@ -421,7 +444,7 @@ static error_t parse_one(int key, char *text, struct argp_state *state) {
                         parsing->verb->arguments[0] != '\0' ? parsing->verb->arguments : "no arguments");
         if ((parsing->verb->groups & CLI_PREDICT) != 0)
             check_predict(cli, state);
-        check_choice(&cli->choice, state);
+        check_choice(parsing, state);
         return 0;
     default: {
         error_t r = parse_limit(key, text, state, cli);

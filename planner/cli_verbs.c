@@ -12,6 +12,8 @@ const struct cli_verb cli_verbs[] = {
     {"consolidate", "", "Plan how to have fewer hosts on", PLAN_GROUPS | CLI_CONSOLIDATE, 0, 0, cmd_consolidate},
     {"rebalance", "", "Plan the fewest moves that bring every host's load within bounds", PLAN_GROUPS | CLI_REBALANCE,
      0, 0, cmd_rebalance},
+    {"rolling", "HOST... | --all", "Plan the maintenance of many hosts in turn", PLAN_GROUPS | CLI_ROLLING, 0, SIZE_MAX,
+     cmd_rolling},
     {"predict", "[VM]", "Say what one migration costs, per bandwidth", READ_GROUPS | CLI_PREDICT, 0, 1, cmd_predict},
     {"accuracy", "[VM]", "Compare what was predicted with what was observed", READ_GROUPS | CLI_SINCE, 0, 1,
      cmd_accuracy},

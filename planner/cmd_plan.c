@@ -157,3 +157,16 @@ enum dc_status cmd_plan_load(const struct cli *cli, const char *name, struct pla
     api_reply_dispose(&reply);
     return rc;
 }
+
+enum dc_status cmd_plan_add_hosts(const struct cli *cli, struct goal *goal, struct dc_error *err) {
+    goal->hosts = calloc(cli->arguments.n + 1, sizeof(*goal->hosts));
+    if (goal->hosts == NULL)
+        return error_set_nomem(err);
+    for (size_t i = 0; i < cli->arguments.n; i++) {
+        goal->hosts[i] = strdup(cli->arguments.items[i]);
+        if (goal->hosts[i] == NULL)
+            return error_set_nomem(err);
+        goal->n_hosts++;
+    }
+    return DC_OK;
+}

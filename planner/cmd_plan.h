@@ -23,3 +23,6 @@ DC_WARN_UNUSED enum dc_status cmd_plan_emit(const struct cli *cli, const struct 
 /* A plan from a file (- is standard input), or from the daemon by its id. */
 DC_WARN_UNUSED enum dc_status cmd_plan_load(const struct cli *cli, const char *name, struct plan *plan_out,
                                             struct dc_error *err);
+
+/* Copies the command line's arguments as the goal's hosts. */
+DC_WARN_UNUSED enum dc_status cmd_plan_add_hosts(const struct cli *cli, struct goal *goal, struct dc_error *err);

@@ -228,5 +228,7 @@ enum dc_status plan_check_goal(const struct plan_staged *staged, struct dc_error
         rc = check_consolidate(staged, err);
     else if (rc == DC_OK && staged->goal->kind == GOAL_REBALANCE)
         rc = check_rebalance(staged, err);
+    else if (rc == DC_OK && staged->goal->kind == GOAL_ROLLING)
+        rc = plan_check_rolling(staged, err);
     return rc;
 }

@@ -18,7 +18,6 @@ struct plan_stage {
     size_t first_step, n_steps; /* indices into the plan's steps */
     double start_ms, end_ms;    /* the end of its last step */
     double lower_bound_ms;
-    bool evacuates;
 };
 
 /* A VM's time on one host. */
@@ -48,3 +47,6 @@ DC_WARN_UNUSED enum dc_status plan_check_hosts(const struct plan_staged *staged,
 
 /* What the goal asked for, and the figures that the plan gives for it. */
 DC_WARN_UNUSED enum dc_status plan_check_goal(const struct plan_staged *staged, struct dc_error *err);
+
+/* What rolling promises: which hosts went, in which groups, and what it says of that. */
+DC_WARN_UNUSED enum dc_status plan_check_rolling(const struct plan_staged *staged, struct dc_error *err);

@@ -59,12 +59,60 @@ static enum dc_status write_loads(const struct plan *plan, struct writer *writer
     return rc;
 }
 
+/* "h1 h4", the hosts of a group, on the heap. */
+static char *group_names(const json_t *hosts, size_t group) {
+    char *names = strdup("");
+    for (size_t i = 0; names != NULL && i < json_array_size(hosts); i++) {
+        const json_t *host = json_array_get(hosts, i);
+        char *longer = NULL;
+        if (number_at(host, "group") != (double)group)
+            continue;
+        if (asprintf(&longer, "%s%s%s", names, names[0] != '\0' ? " " : "",
+                     json_string_value(json_object_get(host, "host"))) < 0)
+            longer = NULL;
+        free(names);
+        names = longer;
+    }
+    return names;
+}
+
+static enum dc_status write_groups(const struct plan *plan, struct writer *writer, struct dc_error *err) {
+    const json_t *hosts = json_object_get(plan->choice, "hosts");
+    const json_t *at_least = json_object_get(plan->choice, "groups_at_least");
+    const json_t *landing = json_object_get(plan->choice, "landing");
+    const double n_groups = number_at(plan->choice, "groups");
+    char at_least_text[UNITS_TEXT_BYTES];
+    enum dc_status rc =
+        json_is_number(at_least)
+            ? writer_line(
+                  writer, err, "groups       %.0f; no choice makes do with fewer than %.0f, or is done before %s",
+                  n_groups, json_number_value(at_least),
+                  units_format_duration(number_at(plan->choice, "at_least_ms"), at_least_text, sizeof(at_least_text)))
+            : writer_line(writer, err, "groups       %.0f; no choice empties all hosts", n_groups);
+    for (size_t group = 1; rc == DC_OK && (double)group <= n_groups; group++) {
+        char *names = group_names(hosts, group);
+        rc = names != NULL ? writer_line(writer, err, "group %-6zu %s", group, names) : error_set_nomem(err);
+        free(names);
+    }
+    const char *why = json_string_value(json_object_get(landing, "why"));
+    if (rc != DC_OK || why == NULL || number_at(landing, "n") == 0)
+        return rc;
+    const bool is_needed = strcmp(why, "needed") == 0, is_sooner = strcmp(why, "sooner") == 0;
+    return writer_line(writer, err, "landings     %.0f migrations to hosts that are still to go: %s",
+                       number_at(landing, "n"),
+                       is_needed   ? "no plan does without"
+                       : is_sooner ? "every plan without takes longer"
+                                   : "no other room was found");
+}
+
 enum dc_status plan_table_choice(const struct plan *plan, struct writer *writer, struct dc_error *err) {
     enum dc_status rc = DC_OK;
     if (json_object_get(plan->choice, "hosts_on_after") != NULL)
         rc = write_hosts_off(plan, writer, err);
     if (rc == DC_OK && json_object_get(plan->choice, "moves") != NULL)
         rc = write_loads(plan, writer, err);
+    if (rc == DC_OK && json_object_get(plan->choice, "groups") != NULL)
+        rc = write_groups(plan, writer, err);
     if (rc == DC_OK && plan->energy != NULL)
         rc = write_energy(plan, writer, err);
     return rc;

@@ -72,7 +72,7 @@ static enum dc_status allocate(struct question *question, struct dc_error *err) 
     return DC_OK;
 }
 
-/* Only what is off can be booted; a choice may boot whatever is off. */
+/* Only what is off can be booted; where hosts may be switched off and on, whatever is off. */
 static enum dc_status resolve_boots(struct question *question, struct dc_error *err) {
     const struct fleet *fleet = question->fleet;
     const struct goal *goal = question->goal;
@@ -84,10 +84,11 @@ static enum dc_status resolve_boots(struct question *question, struct dc_error *
             return error_set(err, DC_EINVAL, "boot: host %s is not off", goal->boot[i]);
         question->booted[host] = true;
     }
-    for (size_t host = 0; goal_is_choice(goal) && host < fleet->n_hosts; host++)
+    if (goal->kind != GOAL_CONSOLIDATE)
+        return DC_OK;
+    for (size_t host = 0; host < fleet->n_hosts; host++)
         question->booted[host] = fleet->hosts[host].state == FLEET_HOST_OFF;
-    if (goal_is_choice(goal))
-        question_rule_limit_boots(question);
+    question_rule_limit_boots(question);
     return DC_OK;
 }
 

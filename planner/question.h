@@ -34,9 +34,9 @@ struct question {
 };
 
 /* Makes the problem. Of a goal that leaves open which VMs move it is the problem of that choice: `moves` says which VMs
- * may, hosts that are off receive too, and migrations have no costs. DC_ENOTFOUND for names the fleet does not have,
- * DC_ESTALE where the data of a host that VMs leave is too old. `fleet` and `goal` must outlive the question. On
- * failure `*question_out` is empty. */
+ * may, hosts that are off receive too where they may be booted (consolidate), and migrations have no costs.
+ * DC_ENOTFOUND for names the fleet does not have, DC_ESTALE where the data of a host that VMs leave is too old. `fleet`
+ * and `goal` must outlive the question. On failure `*question_out` is empty. */
 DC_WARN_UNUSED enum dc_status question_init(const struct fleet *fleet, const struct goal *goal,
                                             struct question *question_out, struct dc_error *err);
 void question_dispose(struct question *question);
