@@ -93,9 +93,13 @@ struct driver_ops {
     /* Ends the driver's handles and frees it, in later turns of the loop; migrations under way go on by themselves. */
     void (*close)(struct driver *driver);
 
-    /* Can it do what a plan needs? DC_EUNSUPPORTED says what is missing. Either pointer may be NULL. */
+    /* Could it, by its settings? Asked of every step before anything moves; DC_EUNSUPPORTED says what is missing. */
     enum dc_status (*check)(const struct driver *driver, const struct driver_migration *migration,
-                            const enum driver_host_action *action, struct dc_error *err);
+                            struct dc_error *err);
+
+    /* The same of act(); NULL together with it. */
+    enum dc_status (*check_act)(const struct driver *driver, enum driver_host_action action, const char *host,
+                                struct dc_error *err);
 
     /* Begins a migration. DC_OK: exactly one ended() follows. */
     enum dc_status (*start)(struct driver *driver, const struct driver_migration *migration, struct dc_error *err);
