@@ -6,8 +6,8 @@
 #include <stdlib.h>
 
 /* `inner` as one word behind the template of the way to {host}. */
-static enum dc_status send(const struct command_config *config, const struct command_values *values, const char *inner,
-                           char **command_out, struct dc_error *err) {
+static enum dc_status send_along(const struct command_config *config, const struct command_values *values,
+                                 const char *inner, char **command_out, struct dc_error *err) {
     char *way = NULL;
     char *quoted = NULL;
     enum dc_status rc = command_template_expand(config->remote, values, &way, err);
@@ -36,7 +36,7 @@ enum dc_status command_make(const struct command_config *config, const char *tex
     if (rc == DC_OK)
         rc = command_template_expand(text, values, &inner, err);
     if (rc == DC_OK && config->remote[0] != '\0') {
-        rc = send(config, values, inner, command_out, err);
+        rc = send_along(config, values, inner, command_out, err);
     } else if (rc == DC_OK) {
         *command_out = inner;
         inner = NULL;
