@@ -13,20 +13,29 @@
 
 enum { MOST_OUTPUT_BYTES = 64 << 10, REASON_BYTES = 256, LOCK_FD = 3 };
 
+/* What a command wrote, the last of it. */
+struct output {
+    char out[MOST_OUTPUT_BYTES + 1];
+    char errors[MOST_OUTPUT_BYTES + 1];
+};
+
 struct command_job {
     uv_process_t process;
     uv_timer_t timer;
     unsigned n_open; /* handles */
     int out_fd, err_fd;
     bool timed_out;
+    char *command;
     command_job_fn done; /* NULL: abandoned */
     void *context;
 };
 
 static void on_closed(uv_handle_t *handle) {
     struct command_job *job = handle->data;
-    if (--job->n_open == 0)
-        free(job);
+    if (--job->n_open > 0)
+        return;
+    free(job->command);
+    free(job);
 }
 
 static void close_job(struct command_job *job) {
@@ -78,22 +87,22 @@ static void put_reason(const struct command_job_end *end, const char *errors, ch
 static void on_exit_of(uv_process_t *process, int64_t exit_status, int signal) {
     struct command_job *job = process->data;
     char reason[REASON_BYTES] = "";
-    char *out = malloc(2 * (MOST_OUTPUT_BYTES + 1));
+    struct output *output = malloc(sizeof(*output));
     struct command_job_end end = {.ok = exit_status == 0 && signal == 0,
                                   .timed_out = job->timed_out,
                                   .exit_status = exit_status,
                                   .signal = signal,
                                   .out = "",
                                   .reason = reason};
-    if (out != NULL) {
-        read_tail(job->out_fd, out);
-        read_tail(job->err_fd, out + MOST_OUTPUT_BYTES + 1);
-        put_reason(&end, out + MOST_OUTPUT_BYTES + 1, reason);
-        end.out = out;
+    if (output != NULL) {
+        read_tail(job->out_fd, output->out);
+        read_tail(job->err_fd, output->errors);
+        put_reason(&end, output->errors, reason);
+        end.out = output->out;
     }
     if (job->done != NULL)
         job->done(job->context, &end);
-    free(out);
+    free(output);
     close_job(job);
 }
 
@@ -110,7 +119,7 @@ static void on_timeout(uv_timer_t *timer) {
 
 static int spawn(uv_loop_t *loop, struct command_job *job, const struct command_job_spec *spec) {
     char shell[] = "/bin/sh", option[] = "-c";
-    char *arguments[] = {shell, option, (char *)(uintptr_t)spec->command, NULL}; /* execv takes no const */
+    char *arguments[] = {shell, option, job->command, NULL};
     uv_stdio_container_t stdio[LOCK_FD + 1] = {
         {.flags = UV_IGNORE},
         {.flags = UV_INHERIT_FD, .data.fd = job->out_fd},
@@ -139,12 +148,13 @@ enum dc_status command_job_start(uv_loop_t *loop, const struct command_job_spec 
     }
     job->done = spec->done;
     job->context = spec->context;
+    job->command = strdup(spec->command);
     job->out_fd = spec->out_fd >= 0 ? spec->out_fd : memfd_create("out", MFD_CLOEXEC);
     job->err_fd = spec->err_fd >= 0 ? spec->err_fd : memfd_create("err", MFD_CLOEXEC);
     (void)uv_timer_init(loop, &job->timer);
     job->process.data = job->timer.data = job;
     job->n_open = 2;
-    const int r = job->out_fd < 0 || job->err_fd < 0 ? UV_EMFILE : spawn(loop, job, spec);
+    const int r = job->out_fd < 0 || job->err_fd < 0 || job->command == NULL ? UV_ENOMEM : spawn(loop, job, spec);
     if (r == 0) {
         if (spec->timeout_ms > 0)
             (void)uv_timer_start(&job->timer, on_timeout, (uint64_t)spec->timeout_ms, 0);

@@ -38,13 +38,13 @@ enum dc_status command_record_begin(const char *dir, const char *uuid, const cha
     if (path == NULL || result == NULL)
         rc = error_set_nomem(err);
     else if ((fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600)) < 0)
-        rc = error_set_errno(err, errno, "%s", path);
+        rc = error_set_errno(err, errno, "%s: cannot be opened", path);
     else if (flock(fd, LOCK_EX | LOCK_NB) != 0)
         rc = errno == EWOULDBLOCK ? error_set(err, DC_EBUSY, "the command of an earlier migration of it still runs")
                                   : error_set_errno(err, errno, "%s: cannot be locked", path);
     else if ((unlink(result) != 0 && errno != ENOENT) || ftruncate(fd, 0) != 0 ||
              file_text_write_all(fd, from, strlen(from)) != 0 || fsync(fd) != 0)
-        rc = error_set_errno(err, errno, "%s", path);
+        rc = error_set_errno(err, errno, "%s: cannot be written", path);
     free(path);
     free(result);
     if (rc == DC_OK)

@@ -41,6 +41,14 @@ struct run {
 
 enum ask_kind { ASK_LOCATE, ASK_ACT, ASK_PROGRESS, ASK_NOTHING };
 
+/* Whose answer is wanted. */
+struct wish {
+    enum ask_kind kind;
+    const char *uuid; /* NULL of ACT */
+    const char *host;
+    enum driver_host_action action; /* of ACT */
+};
+
 struct ask {
     struct command_driver *driver;
     struct ask *next;
@@ -62,11 +70,14 @@ static struct run *find_run(const struct command_driver *driver, const char *uui
     return run;
 }
 
-static void free_ask(struct ask *ask) {
+static void unlink_ask(struct ask *ask) {
     struct ask **at = &ask->driver->asks;
     while (*at != ask)
         at = &(*at)->next;
     *at = ask->next;
+}
+
+static void free_ask(struct ask *ask) {
     free(ask->uuid);
     free(ask->host);
     free(ask);
@@ -150,19 +161,21 @@ static void on_answer(void *context, const struct command_job_end *end) {
         tell_progress(ask, end);
     else if (ask->kind == ASK_ACT)
         events->acted(events->context, ask->host, ask->action, end->ok, end->reason);
+    unlink_ask(ask);
     free_ask(ask);
 }
 
-/* Runs a short command; `wanted` says who gets the answer. */
-static enum dc_status ask(struct command_driver *driver, const struct ask *wanted, const char *command,
+/* Runs a short command; `wish` says who gets the answer. */
+static enum dc_status ask(struct command_driver *driver, const struct wish *wish, const char *command,
                           double timeout_ms, struct dc_error *err) {
     struct ask *ask = calloc(1, sizeof(*ask));
     if (ask == NULL)
         return error_set_nomem(err);
-    *ask = *wanted;
     ask->driver = driver;
-    ask->uuid = wanted->uuid != NULL ? strdup(wanted->uuid) : NULL;
-    ask->host = strdup(wanted->host);
+    ask->kind = wish->kind;
+    ask->action = wish->action;
+    ask->uuid = wish->uuid != NULL ? strdup(wish->uuid) : NULL;
+    ask->host = strdup(wish->host);
     ask->next = driver->asks;
     driver->asks = ask;
     const struct command_job_spec spec = {.command = command,
@@ -172,11 +185,13 @@ static enum dc_status ask(struct command_driver *driver, const struct ask *wante
                                           .timeout_ms = timeout_ms,
                                           .done = on_answer,
                                           .context = ask};
-    const enum dc_status rc = ask->host == NULL || (wanted->uuid != NULL && ask->uuid == NULL)
+    const enum dc_status rc = ask->host == NULL || (wish->uuid != NULL && ask->uuid == NULL)
                                   ? error_set_nomem(err)
                                   : command_job_start(driver->loop, &spec, &ask->job, err);
-    if (rc != DC_OK)
+    if (rc != DC_OK) {
+        unlink_ask(ask);
         free_ask(ask);
+    }
     return rc;
 }
 
@@ -185,11 +200,11 @@ static enum dc_status ask_of_run(struct run *run, enum ask_kind kind, const char
                                  struct dc_error *err) {
     struct command_values values = {
         .uuid = run->uuid, .name = run->name, .from = run->from, .to = run->to, .rate_bytes_per_s = bytes_per_s};
-    const struct ask wanted = {.kind = kind, .uuid = run->uuid, .host = run->from};
+    const struct wish wish = {.kind = kind, .uuid = run->uuid, .host = run->from};
     char *command = NULL;
     enum dc_status rc = command_make(&run->driver->config, text, &values, run->from, &command, err);
     if (rc == DC_OK)
-        rc = ask(run->driver, &wanted, command, ask_timeout_ms, err);
+        rc = ask(run->driver, &wish, command, ask_timeout_ms, err);
     free(command);
     return rc;
 }
@@ -203,12 +218,16 @@ static void on_run_closed(uv_handle_t *handle) {
     free(run);
 }
 
+static void close_run(struct run *run) {
+    uv_close((uv_handle_t *)&run->timer, on_run_closed);
+}
+
 static void drop_run(struct run *run) {
     struct run **at = &run->driver->runs;
     while (*at != run)
         at = &(*at)->next;
     *at = run->next;
-    uv_close((uv_handle_t *)&run->timer, on_run_closed);
+    close_run(run);
 }
 
 static void end_run(struct run *run, bool ok, const char *reason) {
@@ -358,23 +377,22 @@ static enum dc_status locate(struct driver *base, const char *uuid, const char *
                              struct dc_error *err) {
     struct command_driver *driver = own(base);
     struct command_values values = {.uuid = uuid, .name = name};
-    const struct ask wanted = {
-        .kind = ASK_LOCATE, .uuid = (char *)(uintptr_t)uuid, .host = (char *)(uintptr_t)host}; /* copied */
+    const struct wish wish = {.kind = ASK_LOCATE, .uuid = uuid, .host = host};
     char *command = NULL;
     enum dc_status rc = command_make(&driver->config, driver->config.locate, &values, host, &command, err);
     if (rc == DC_OK)
-        rc = ask(driver, &wanted, command, driver->config.locate_timeout_ms, err);
+        rc = ask(driver, &wish, command, driver->config.locate_timeout_ms, err);
     free(command);
     return rc;
 }
 
 static enum dc_status act(struct driver *base, enum driver_host_action action, const char *host, struct dc_error *err) {
     struct command_driver *driver = own(base);
-    const struct ask wanted = {.kind = ASK_ACT, .host = (char *)(uintptr_t)host, .action = action}; /* copied */
+    const struct wish wish = {.kind = ASK_ACT, .host = host, .action = action};
     char *command = NULL;
     enum dc_status rc = command_make_act(&driver->config, action, host, &command, err);
     if (rc == DC_OK)
-        rc = ask(driver, &wanted, command, 0, err);
+        rc = ask(driver, &wish, command, 0, err);
     free(command);
     return rc;
 }
@@ -399,14 +417,16 @@ static enum dc_status check_act(const struct driver *base, enum driver_host_acti
 
 static void close_driver(struct driver *base) {
     struct command_driver *driver = own(base);
-    while (driver->asks != NULL) {
-        command_job_abandon(driver->asks->job, driver->asks->kind != ASK_NOTHING && driver->asks->kind != ASK_ACT);
-        free_ask(driver->asks);
+    for (struct ask *next, *ask = driver->asks; ask != NULL; ask = next) {
+        next = ask->next;
+        command_job_abandon(ask->job, ask->kind == ASK_LOCATE || ask->kind == ASK_PROGRESS);
+        free_ask(ask);
     }
-    while (driver->runs != NULL) {
-        if (driver->runs->job != NULL)
-            command_job_abandon(driver->runs->job, false);
-        drop_run(driver->runs);
+    for (struct run *next, *run = driver->runs; run != NULL; run = next) {
+        next = run->next;
+        if (run->job != NULL)
+            command_job_abandon(run->job, false);
+        close_run(run);
     }
     command_config_dispose(&driver->config);
     free(driver->run_dir);
@@ -439,7 +459,7 @@ static enum dc_status open_preset(const struct driver_ops *ops, uv_loop_t *loop,
     static enum dc_status open_##variable(uv_loop_t *loop, const struct driver_config *config,            \
                                           const struct driver_events *events, struct driver **driver_out, \
                                           struct dc_error *err) {                                         \
-        return open_preset(&variable, loop, config, events, driver_out, err);                             \
+        return open_preset(&(variable), loop, config, events, driver_out, err);                           \
     }                                                                                                     \
     const struct driver_ops variable = {.name = (text),                                                   \
                                         .open = open_##variable,                                          \
