@@ -282,10 +282,14 @@ static enum dc_status open_source(struct agent *agent, struct dc_error *err) {
                      .in_flight_bytes = config->overhead_in_flight_bytes,
                      .suspend_pages = config->overhead_suspend_pages},
         .xen_policy = agent_config_xen_policy(config),
+        .qemu_sockets = config->qemu_sockets,
+        .qemu_dirty_mode = config->qemu_dirty_mode,
+        .host_memory_bytes = config->host_memory_bytes,
+        .host_reserved_memory_bytes = config->host_reserved_memory_bytes,
     };
     const struct source_events events = {
         .context = agent, .vms_changed = on_vms_changed, .burst_done = on_burst_done, .migration = on_migration};
-    agent->ops = &source_replay_ops;
+    agent->ops = config->source == AGENT_SOURCE_QEMU ? &source_qemu_ops : &source_replay_ops;
     if (config->source == AGENT_SOURCE_XEN) {
         const enum dc_status rc = source_module_load(config->module_dir, "xen", &agent->module, err);
         if (rc != DC_OK)

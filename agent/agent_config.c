@@ -9,8 +9,9 @@
 #include <stddef.h>
 #include <string.h>
 
-static const char *const source_names[] = {"replay", "xen", NULL};
+static const char *const source_names[] = {"replay", "xen", "qemu", NULL};
 static const char *const xen_policies[] = {"xen-v2", "xapi", "xen-legacy", NULL};
+static const char *const qemu_dirty_modes[] = {"page-sampling", "dirty-bitmap", "dirty-ring", NULL};
 static const char *const level_names[] = {"error", "warn", "info", "debug", NULL};
 
 #define FIELD(name) .offset = offsetof(struct agent_config, name)
@@ -120,31 +121,53 @@ static const struct option_spec specs[] = {
      FIELD(overhead_pre_ms),
      .default_text = "500ms",
      .max = 600e3,
-     .help = "source xen: from the command to the first page"},
+     .help = "from the command to the first page"},
     {.name = "overhead_post",
      .type = OPTION_DURATION_MS,
      FIELD(overhead_post_ms),
      .default_text = "150ms",
      .max = 600e3,
-     .help = "source xen: from the last page until the guest runs"},
+     .help = "from the last page until the guest runs"},
     {.name = "overhead_in_flight",
      .type = OPTION_BYTES,
      FIELD(overhead_in_flight_bytes),
      .default_text = "0B",
      .max = 1e12,
-     .help = "source xen: buffered below the hypervisor"},
+     .help = "buffered below the hypervisor"},
     {.name = "overhead_suspend_pages",
      .type = OPTION_DOUBLE,
      FIELD(overhead_suspend_pages),
      .default_text = "0",
      .max = 1e9,
-     .help = "source xen: pages dirtied by the suspend itself"},
+     .help = "pages dirtied by the suspend itself"},
     {.name = "xen_policy",
      .type = OPTION_CHOICE,
      FIELD(xen_policy),
      .default_text = "xen-v2",
      .choices = xen_policies,
      .help = "source xen: how the toolstack ends its live rounds (xl since Xen 4.6, XAPI, Xen up to 4.5)"},
+    {.name = "qemu_sockets",
+     .type = OPTION_STRING,
+     FIELD(qemu_sockets),
+     .help = "source qemu: the folder with a QMP socket of each QEMU, for this agent alone"},
+    {.name = "qemu_dirty_mode",
+     .type = OPTION_CHOICE,
+     FIELD(qemu_dirty_mode),
+     .default_text = "page-sampling",
+     .choices = qemu_dirty_modes,
+     .help = "source qemu: how QEMU counts dirty pages (all but page-sampling need KVM)"},
+    {.name = "host_memory",
+     .type = OPTION_BYTES,
+     FIELD(host_memory_bytes),
+     .default_text = "0B",
+     .max = 1e16,
+     .help = "source qemu: memory of this host (0: what the machine has)"},
+    {.name = "host_reserved_memory",
+     .type = OPTION_BYTES,
+     FIELD(host_reserved_memory_bytes),
+     .default_text = "1GiB",
+     .max = 1e16,
+     .help = "source qemu: memory that is not for guests"},
     {.name = "log_level",
      .type = OPTION_CHOICE,
      FIELD(log_level),
@@ -158,6 +181,8 @@ static const struct option_table table = {.specs = specs, .n_specs = sizeof(spec
 static enum dc_status check(const struct agent_config *config, struct dc_error *err) {
     if (config->source == AGENT_SOURCE_REPLAY && config->replay_file == NULL)
         return error_set(err, DC_EINVAL, "replay_file: expected a file, as source is \"replay\"");
+    if (config->source == AGENT_SOURCE_QEMU && config->qemu_sockets == NULL)
+        return error_set(err, DC_EINVAL, "qemu_sockets: expected a folder, as source is \"qemu\"");
     if (config->grid_low_bytes_per_s >= config->grid_high_bytes_per_s)
         return error_set(err, DC_EINVAL, "grid_low: expected a rate below grid_high");
     if (config->burst_duration_ms > config->sample_interval_ms)

@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-enum agent_source { AGENT_SOURCE_REPLAY, AGENT_SOURCE_XEN };
+enum agent_source { AGENT_SOURCE_REPLAY, AGENT_SOURCE_XEN, AGENT_SOURCE_QEMU };
 
 struct agent_config {
     char *host;
@@ -35,7 +35,11 @@ struct agent_config {
     double overhead_in_flight_bytes;
     double overhead_suspend_pages;
     unsigned xen_policy; /* see agent_config_xen_policy */
-    unsigned log_level;  /* enum log_level */
+    char *qemu_sockets;
+    unsigned qemu_dirty_mode; /* enum qemu_dirty_mode */
+    double host_memory_bytes; /* 0: what the machine has */
+    double host_reserved_memory_bytes;
+    unsigned log_level; /* enum log_level */
 };
 
 /* Reads and checks `path`, with what one key demands of another. Errors name file, line and key. */

@@ -1,7 +1,7 @@
 /*
  * Where dirty pages come from: the small interface behind which a recording
- * (source_replay.c) and a hypervisor (source_xen.c, a module loaded at run
- * time) look alike.
+ * (source_replay.c) and a hypervisor (source_qemu.c; source_xen.c, a module loaded
+ * at run time) look alike.
  *
  * Out of a source: the host, its VMs (bytes), and per burst one curve of
  * (window in seconds, unique pages dirtied in it).
@@ -22,7 +22,7 @@
 #include <uv.h>
 
 /* Changes whenever a struct of this header does: a module of another build is refused. */
-enum { SOURCE_ABI = 2 };
+enum { SOURCE_ABI = 3 };
 
 struct source_vm {
     struct fleet_vm facts; /* identity, size, state, use, policy, overhead, budget; no profile, no prediction */
@@ -38,6 +38,10 @@ struct source_config {
     double sample_interval_ms;
     struct migration_overhead overhead; /* of VMs whose source knows none */
     const char *xen_policy;             /* name of the toolstack's stop policy */
+    const char *qemu_sockets;           /* folder */
+    unsigned qemu_dirty_mode;           /* enum qemu_dirty_mode */
+    double host_memory_bytes;           /* 0: what the machine has */
+    double host_reserved_memory_bytes;
 };
 
 /* What a source saw of a VM's migration. On the source's host it begins and ends; a host that a VM comes to from
@@ -103,6 +107,7 @@ struct source_ops {
 };
 
 extern const struct source_ops source_replay_ops;
+extern const struct source_ops source_qemu_ops;
 
 /* A module exports one of these under the name SOURCE_MODULE_SYMBOL. */
 struct source_module_info {
