@@ -3,8 +3,9 @@
  * looks its memory over all the time, and tells of both once a second.
  *
  * In:  the kernel's command line: lab.pages_per_s=N, lab.pattern=cyclic|random|hot,
- *      lab.working_set_mib=N (written to), lab.cold_mib=N (only looked at).
- * Out: on the console, once a second,
+ *      lab.working_set_mib=N (written to), lab.cold_mib=N (only looked at), lab.pass_s=N (a look at every page
+ *      takes so long; 2 where it is not said).
+ * Out: on the console (Xen's, else the first serial line), once a second,
  *      beat N written PAGES passes N bad PAGES longest_gap_ms N
  *      where a pass is one look at every page, and a bad page is not as it was left.
  *
@@ -30,7 +31,8 @@ enum {
     PAGE_WORDS = PAGE_BYTES / 8,
     PAGES_PER_MIB = 256,
     TICK_MS = 20,
-    TICKS_A_PASS = 100,
+    TICKS_PER_S = 1000 / TICK_MS,
+    PASS_S = 2,
     MOST_CATCH_UP_MS = 500, /* time in which it was suspended is not made up for */
     HOT_PART = 8,           /* "hot": seven writes in eight go to one page in eight */
 };
@@ -46,6 +48,7 @@ struct guest {
     struct page *pages;
     uint32_t *n_written; /* of each page, as it should be */
     size_t n_working, n_pages;
+    size_t n_look; /* pages a tick */
     double pages_per_s;
     char pattern; /* first letter */
     size_t next_write, next_look;
@@ -99,8 +102,7 @@ static bool is_intact(const struct guest *guest, size_t i) {
 }
 
 static void look_over(struct guest *guest) {
-    const size_t n = guest->n_pages / TICKS_A_PASS + 1;
-    for (size_t k = 0; k < n; k++) {
+    for (size_t k = 0; k < guest->n_look; k++) {
         guest->n_bad += !is_intact(guest, guest->next_look);
         if (++guest->next_look == guest->n_pages) {
             guest->next_look = 0;
@@ -146,6 +148,8 @@ static void prepare(struct guest *guest, const char *cmdline) {
     guest->pattern = option(cmdline, "lab.pattern=")[0];
     guest->n_working = strtoul(option(cmdline, "lab.working_set_mib="), NULL, 10) * PAGES_PER_MIB;
     guest->n_pages = guest->n_working + strtoul(option(cmdline, "lab.cold_mib="), NULL, 10) * PAGES_PER_MIB;
+    const size_t pass_s = strtoul(option(cmdline, "lab.pass_s="), NULL, 10);
+    guest->n_look = guest->n_pages / (TICKS_PER_S * (pass_s > 0 ? pass_s : PASS_S)) + 1;
     guest->random_state = 88172645463325252u;
     if (guest->n_working == 0 || strchr("crh", guest->pattern) == NULL)
         fail("lab.working_set_mib and lab.pattern are wanted on the command line");
@@ -169,7 +173,9 @@ int main(void) {
     (void)mount("proc", "/proc", "proc", 0, NULL);
     (void)mkdir("/dev", 0755);
     (void)mount("dev", "/dev", "devtmpfs", 0, NULL);
-    const int console = open("/dev/hvc0", O_RDWR);
+    int console = open("/dev/hvc0", O_RDWR);
+    if (console < 0)
+        console = open("/dev/ttyS0", O_RDWR | O_NOCTTY);
     if (console >= 0 && (dup2(console, STDOUT_FILENO) < 0 || dup2(console, STDERR_FILENO) < 0))
         return 1;
     (void)setvbuf(stdout, NULL, _IOLBF, 0);

@@ -1,4 +1,4 @@
-"""Xen, its tools and a kernel, from the Debian archive as apt is configured here.
+"""What a lab boots, from the Debian archive as apt is configured here.
 
 Nothing is installed: packages are downloaded into a cache and only the files
 that the lab needs are taken out of them.
@@ -8,15 +8,6 @@ import pathlib
 import re
 import subprocess
 import tarfile
-
-PACKAGES = (
-    "xen-hypervisor-4.17-amd64", "xen-utils-4.17", "xen-utils-common", "xenstore-utils", "libxenmisc4.17",
-    "libxentoolcore1", "libxentoollog1", "libxencall1", "libxendevicemodel1", "libxenevtchn1", "libxenforeignmemory1",
-    "libxengnttab1", "libxenhypfs1", "libxenstore4", "libyajl2", "busybox-static",
-)
-WANTED = re.compile(
-    r"\./(boot/(vmlinuz-.*|xen-4\.17-amd64\.gz)|lib/modules/.*/drivers/xen/.*\.ko|(usr/)?bin/(busybox|xenstore.*)"
-    r"|usr/lib/x86_64-linux-gnu/.*\.so.*|usr/lib/xen-4\.17/(bin|boot)/.*|etc/xen/.*)")
 
 
 class Unavailable(Exception):
@@ -30,19 +21,19 @@ def _apt(*arguments, cwd=None):
     return result.stdout
 
 
-def _kernel():
-    """The image that linux-image-amd64 stands for now."""
-    depends = re.findall(r"Depends: (linux-image-\S+-amd64)$", _apt("apt-cache", "depends", "linux-image-amd64"), re.M)
+def _kernel(meta_package):
+    """The image that a package such as linux-image-amd64 stands for now."""
+    depends = re.findall(r"Depends: (linux-image-\S+-amd64)$", _apt("apt-cache", "depends", meta_package), re.M)
     if not depends:
-        raise Unavailable("apt does not know linux-image-amd64")
+        raise Unavailable(f"apt does not know {meta_package}")
     return depends[0]
 
 
-def _wanted_versions():
+def _wanted_versions(packages, kernel):
     """{package: version} that apt would install; refreshes apt's lists where they know too little."""
     for attempt in ("as it is", "after an update"):
         try:
-            names = [*PACKAGES, _kernel()]
+            names = [*packages, _kernel(kernel)]
             policy = _apt("apt-cache", "policy", *names)
             versions = dict(re.findall(r"^(\S+):\n  Installed: .*\n  Candidate: (\S+)", policy, re.M))
             missing = [name for name in names if versions.get(name, "(none)") == "(none)"]
@@ -56,22 +47,23 @@ def _wanted_versions():
     raise AssertionError("not reached")
 
 
-def _unpack(package, root):
+def _unpack(package, wanted, root):
     listing = subprocess.Popen(["dpkg-deb", "--fsys-tarfile", package], stdout=subprocess.PIPE)
     with tarfile.open(fileobj=listing.stdout, mode="r|") as archive:
         for member in archive:
-            if WANTED.fullmatch(member.name) and (member.isfile() or member.issym()):
+            if re.fullmatch(wanted, member.name) and (member.isfile() or member.issym()):
                 archive.extract(member, root)
     listing.stdout.close()
     if listing.wait() != 0:
         raise Unavailable(f"{package.name} cannot be unpacked")
 
 
-def fetch(cache):
-    """The folder with the packages' files; downloads again only when the archive has other versions."""
+def fetch(cache, packages, kernel, wanted):
+    """The folder with those files of `packages` and of the kernel that match `wanted`; downloads again only when the
+    archive has other versions."""
     cache = pathlib.Path(cache)
     root, stamp = cache / "root", cache / "versions"
-    versions = _wanted_versions()
+    versions = _wanted_versions(packages, kernel)
     text = "".join(f"{name}={version}\n" for name, version in sorted(versions.items()))
     if stamp.is_file() and stamp.read_text(encoding="utf-8") == text:
         return root
@@ -83,7 +75,7 @@ def fetch(cache):
         old.unlink()
     _apt("apt-get", "download", "-qq", *(f"{name}={version}" for name, version in versions.items()), cwd=downloads)
     for package in sorted(downloads.glob("*.deb")):
-        _unpack(package, root)
+        _unpack(package, wanted, root)
         package.unlink()
     stamp.write_text(text, encoding="utf-8")
     return root

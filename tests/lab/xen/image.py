@@ -11,11 +11,20 @@ import re
 import shutil
 import subprocess
 
+import initramfs
+
 HERE = pathlib.Path(__file__).resolve().parent
 LIBRARIES = pathlib.Path("usr/lib/x86_64-linux-gnu")
+PACKAGES = (
+    "xen-hypervisor-4.17-amd64", "xen-utils-4.17", "xen-utils-common", "xenstore-utils", "libxenmisc4.17",
+    "libxentoolcore1", "libxentoollog1", "libxencall1", "libxendevicemodel1", "libxenevtchn1", "libxenforeignmemory1",
+    "libxengnttab1", "libxenhypfs1", "libxenstore4", "libyajl2", "busybox-static",
+)
+WANTED = (
+    r"\./(boot/(vmlinuz-.*|xen-4\.17-amd64\.gz)|lib/modules/.*/drivers/xen/.*\.ko|(usr/)?bin/(busybox|xenstore.*)"
+    r"|usr/lib/x86_64-linux-gnu/.*\.so.*|usr/lib/xen-4\.17/(bin|boot)/.*|etc/xen/.*)")
 XEN_PROGRAMS = ("xl", "xenstored", "xenconsoled", "xen-init-dom0", "libxl-save-helper")
 MODULES = ("xen-privcmd", "xen-evtchn", "xenfs/xenfs", "xen-gntdev", "xen-gntalloc")
-COMPILE = ("cc", "-std=gnu17", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Wvla", "-Werror")
 
 PLANNER_YAML = """\
 listen: tcp://127.0.0.1:7450
@@ -38,14 +47,6 @@ sampling_budget_frac: 1
 
 def _run(*arguments, cwd=None):
     subprocess.run([str(a) for a in arguments], cwd=cwd, check=True)
-
-
-def _pack(folder, archive):
-    """A compressed cpio of `folder`, as the kernel takes it."""
-    listing = "\0".join(str(p.relative_to(folder)) for p in sorted(folder.rglob("*")))
-    cpio = subprocess.run(["cpio", "--quiet", "-0", "-o", "-H", "newc", "-R", "0:0"], cwd=folder, check=True,
-                          input=listing.encode(), stdout=subprocess.PIPE)
-    archive.write_bytes(gzip.compress(cpio.stdout, compresslevel=1))
 
 
 def _libraries_of(files, own):
@@ -102,9 +103,9 @@ def _add_decamp(bin_dir, root):
 
 def _add_own(root, guest):
     lab = root / "lab"
-    _run(*COMPILE, "-static", "-o", guest / "init", HERE / "guest_init.c")
-    _run(*COMPILE, "-o", lab / "throttle", HERE / "throttle.c")
-    _run(*COMPILE, "-shared", "-fPIC", "-o", lab / "round_log.so", HERE / "round_log.c", "-ldl", "-lpthread")
+    initramfs.compile_guest(guest)
+    _run(*initramfs.COMPILE, "-o", lab / "throttle", HERE / "throttle.c")
+    _run(*initramfs.COMPILE, "-shared", "-fPIC", "-o", lab / "round_log.so", HERE / "round_log.c", "-ldl", "-lpthread")
     _copy(HERE / "migrate.sh", lab / "migrate.sh")
     _copy(HERE / "dom0_init.sh", root / "init")
     (root / "init").chmod(0o755)
@@ -130,9 +131,7 @@ def build(packages, bin_dir, work):
     shutil.copy("/lib64/ld-linux-x86-64.so.2", root / "lib64")
     kernel = next(packages.glob("boot/vmlinuz-*"))
     _copy(kernel, root / "lab/guest/vmlinuz")
-    (guest / "proc").mkdir()
-    (guest / "dev").mkdir()
-    _pack(guest, root / "lab/guest/initrd")
-    _pack(root, work / "dom0.cpio.gz")
+    initramfs.pack(guest, root / "lab/guest/initrd")
+    initramfs.pack(root, work / "dom0.cpio.gz")
     shutil.copy(kernel, work / "vmlinuz")
     (work / "xen").write_bytes(gzip.decompress((packages / "boot/xen-4.17-amd64.gz").read_bytes()))

@@ -15,6 +15,7 @@ import shutil
 import sys
 import time
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))  # what both labs share
 import image
 import packages
 from accuracy import LENIENT, SETTLE_S, STRICT, Accuracy, judge, print_table
@@ -165,7 +166,7 @@ def main():
         return 77
     work.mkdir(parents=True, exist_ok=True)
     try:
-        root = packages.fetch(work / "packages")
+        root = packages.fetch(work / "packages", image.PACKAGES, "linux-image-amd64", image.WANTED)
     except packages.Unavailable as error:
         print(f"skipped: {error}")
         return 77
