@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "planner/apply/command_make.h"
 
+#include "planner/shell_quote.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -12,7 +14,7 @@ static enum dc_status send_along(const struct command_config *config, const stru
     char *quoted = NULL;
     enum dc_status rc = command_template_expand(config->remote, values, &way, err);
     if (rc == DC_OK) {
-        quoted = command_template_quote(inner);
+        quoted = shell_quote_text(inner);
         if (quoted == NULL || asprintf(command_out, "%s %s", way, quoted) < 0) {
             *command_out = NULL;
             rc = error_set_nomem(err);

@@ -3,7 +3,7 @@
 #include "planner/apply/command_record.h"
 
 #include "base/file_text.h"
-#include "planner/apply/command_template.h"
+#include "planner/shell_quote.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -63,8 +63,8 @@ int command_record_open_errors(const char *dir, const char *uuid) {
 
 char *command_record_wrap(const char *dir, const char *uuid, const char *command) {
     char *path = path_of(dir, uuid, ".rc");
-    char *quoted_path = path != NULL ? command_template_quote(path) : NULL;
-    char *quoted = command_template_quote(command);
+    char *quoted_path = path != NULL ? shell_quote_text(path) : NULL;
+    char *quoted = shell_quote_text(command);
     char *wrapped = NULL;
     if (quoted_path == NULL || quoted == NULL ||
         asprintf(&wrapped, "f=%s; /bin/sh -c %s; r=$?; echo $r >\"$f.new\" && mv -f -- \"$f.new\" \"$f\"; exit $r",

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "planner/apply/command_template.h"
 
+#include "planner/shell_quote.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,32 +24,11 @@ struct walk {
     enum quoting quoting;
 };
 
-static void put_quoted(FILE *stream, const char *text) {
-    (void)fputc('\'', stream);
-    for (; *text != '\0'; text++) {
-        if (*text == '\'')
-            (void)fputs("'\\''", stream);
-        else
-            (void)fputc(*text, stream);
-    }
-    (void)fputc('\'', stream);
-}
-
 static char *close_text(FILE *stream, char **text) {
     if (fclose(stream) == 0)
         return *text;
     free(*text);
     return NULL;
-}
-
-char *command_template_quote(const char *text) {
-    char *quoted = NULL;
-    size_t n_bytes = 0;
-    FILE *stream = open_memstream(&quoted, &n_bytes);
-    if (stream == NULL)
-        return NULL;
-    put_quoted(stream, text);
-    return close_text(stream, &quoted);
 }
 
 /* The length of "{word}" at `text`, 0 where it is no such thing. */
@@ -135,7 +116,7 @@ static enum dc_status put_field(FILE *stream, const struct command_values *value
     if (field >= N_TEXTS) {
         char number[NUMBER_BYTES];
         (void)snprintf(number, sizeof(number), "%.0f", number_of(values, field));
-        put_quoted(stream, number);
+        shell_quote_put(stream, number);
         return DC_OK;
     }
     const char *text = text_of(values, field);
@@ -144,7 +125,7 @@ static enum dc_status put_field(FILE *stream, const struct command_values *value
     if (text[0] == '-' && field != PIPE)
         return error_set(err, DC_EINVAL, "%s \"%s\" begins with a dash, which a command takes for an option",
                          fields[field], text);
-    put_quoted(stream, text);
+    shell_quote_put(stream, text);
     return DC_OK;
 }
 

@@ -32,6 +32,3 @@ DC_WARN_UNUSED enum dc_status command_template_check(const char *text, struct dc
  * dash would be taken for an option. On failure `*command_out` is NULL. */
 DC_WARN_UNUSED enum dc_status command_template_expand(const char *text, const struct command_values *values,
                                                       char **command_out, struct dc_error *err);
-
-/* The text as one word of /bin/sh (heap); NULL when out of memory. */
-char *command_template_quote(const char *text);
