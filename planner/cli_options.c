@@ -1,4 +1,4 @@
-/* One table of options; a verb sees those of its groups. */
+/* What each option means; a verb sees those of its groups. */
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "planner/cli_options.h"
 
@@ -6,9 +6,9 @@
 #include "base/vec.h"
 #include "model/sla.h"
 #include "model/stop_policy.h"
+#include "planner/cli_option_table.h"
 #include "planner/goal.h"
 
-#include <argp.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -18,114 +18,6 @@
 static const char default_socket_path[] = "/run/decamp/planner.sock";
 
 static const double MOST_BYTES_PER_S = 125e12; /* 1000 Tbit/s: beyond any link, and sums stay exact */
-
-enum option_key {
-    KEY_OUTPUT = 'o',
-    KEY_QUIET = 'q',
-    KEY_VERBOSE = 'v',
-    KEY_FLEET = 256,
-    KEY_SOCKET,
-    KEY_OUT,
-    KEY_DEADLINE,
-    KEY_MAX_DOWNTIME,
-    KEY_EXCLUDE,
-    KEY_MAX_PARALLEL,
-    KEY_TIME_LIMIT,
-    KEY_SEED,
-    KEY_RISK,
-    KEY_RELAX,
-    KEY_EXPLAIN,
-    KEY_POWER_OFF,
-    KEY_ENERGY,
-    KEY_MAX_TIME,
-    KEY_PAYBACK,
-    KEY_MAX_CPU,
-    KEY_MAX_MEMORY,
-    KEY_ALL,
-    KEY_AT_ONCE,
-    KEY_MAINTENANCE,
-    KEY_RETURN,
-    KEY_MOVES,
-    KEY_BANDWIDTH,
-    KEY_FROM_PREDICTION,
-    KEY_MODELS,
-    KEY_POLICY,
-    KEY_WHEN,
-    KEY_CURVE,
-    KEY_SLA,
-    KEY_GUARANTEE,
-    KEY_DIR,
-    KEY_AGENT,
-    KEY_SINCE,
-    KEY_FROM,
-    KEY_STOP_POLICY,
-};
-
-static const struct {
-    unsigned group; /* 0: every verb */
-    struct argp_option option;
-} options[] = {
-    {CLI_FLEET,
-     {"fleet", KEY_FLEET, "FILE", 0, "Ask about the fleet document FILE (- is standard input), not the daemon", 1}},
-    {CLI_FLEET,
-     {"socket", KEY_SOCKET, "PATH", 0, "The daemon's socket (default $DECAMP_SOCKET or /run/decamp/planner.sock)", 1}},
-    {CLI_MOVES, {"moves", KEY_MOVES, "FILE", 0, "The moves document: which VM goes where", 2}},
-    {CLI_LIMITS, {"deadline", KEY_DEADLINE, "TIME", 0, "All must be done within TIME, such as 30m", 2}},
-    {CLI_LIMITS, {"max-downtime", KEY_MAX_DOWNTIME, "TIME", 0, "No VM may be down for longer, such as 500ms", 2}},
-    {CLI_LIMITS, {"exclude", KEY_EXCLUDE, "NAME", 0, "This host receives nothing, or this VM stays (repeatable)", 2}},
-    {CLI_LIMITS, {"max-parallel", KEY_MAX_PARALLEL, "N", 0, "At most N migrations at once", 2}},
-    {CLI_LIMITS, {"time-limit", KEY_TIME_LIMIT, "TIME", 0, "Search no longer than TIME (default 10s)", 2}},
-    {CLI_LIMITS, {"seed", KEY_SEED, "N", 0, "Seed of the search (default 1): same input, same seed, same plan", 2}},
-    {CLI_LIMITS,
-     {"risk", KEY_RISK, "PERCENT", 0, "Plan for what a migration exceeds this rarely (default 5%: its p95)", 2}},
-    {CLI_LIMITS,
-     {"relax", KEY_RELAX, "CHANGE", 0,
-      "Plan as if downtime:VM=TIME, memory:HOST=SIZE, cpus:HOST=N, slots:HOST=N, link:LINK=RATE, or without rule:N "
-      "(repeatable)",
-      2}},
-    {CLI_LIMITS, {"explain", KEY_EXPLAIN, NULL, 0, "Say why the plan is as it is, and what more room would bring", 2}},
-    {CLI_CONSOLIDATE, {"power-off", KEY_POWER_OFF, "N", 0, "Switch N hosts off, with the fewest bytes moved", 2}},
-    {CLI_CONSOLIDATE, {"energy", KEY_ENERGY, NULL, 0, "Save the most energy, rather than have the fewest hosts on", 2}},
-    {CLI_CONSOLIDATE, {"max-time", KEY_MAX_TIME, "TIME", 0, "Migrations and shutdowns are done within TIME", 2}},
-    {CLI_CONSOLIDATE,
-     {"payback", KEY_PAYBACK, "TIME", 0, "With --energy: what pays within TIME is done (default 24h)", 2}},
-    {CLI_REBALANCE, {"max-cpu", KEY_MAX_CPU, "PERCENT", 0, "Use at most so much of a host's cores (default 80%)", 2}},
-    {CLI_REBALANCE,
-     {"max-memory", KEY_MAX_MEMORY, "PERCENT", 0, "Use at most so much of a host's memory (default 90%)", 2}},
-    {CLI_ROLLING, {"all", KEY_ALL, NULL, 0, "Every host that is on", 2}},
-    {CLI_ROLLING, {"at-once", KEY_AT_ONCE, "N", 0, "At most N hosts away together (default: as many as fit)", 2}},
-    {CLI_ROLLING, {"maintenance", KEY_MAINTENANCE, "TIME", 0, "Each host stays off for TIME before it boots", 2}},
-    {CLI_ROLLING, {"return", KEY_RETURN, NULL, 0, "VMs go back to their hosts once these are on again", 2}},
-    {CLI_PREDICT, {"bandwidth", KEY_BANDWIDTH, "RATE", 0, "Predict at RATE, such as 1Gbit/s (repeatable)", 2}},
-    {CLI_PREDICT,
-     {"from-prediction", KEY_FROM_PREDICTION, NULL, 0, "Use what the agent published even where there is a profile",
-      2}},
-    {CLI_PREDICT, {"models", KEY_MODELS, NULL, 0, "Compare AVG (a constant rate) with HIST (the history replayed)", 2}},
-    {CLI_PREDICT, {"policy", KEY_POLICY, "NAME", 0, "Compare this stop policy, or all (repeatable)", 2}},
-    {CLI_PREDICT, {"when", KEY_WHEN, NULL, 0, "Say which hour of the next 24 is the best to start in", 2}},
-    {CLI_PREDICT,
-     {"curve", KEY_CURVE, "bandwidth|rate", 0, "Migration time and downtime against bandwidth or dirty rate", 2}},
-    {CLI_PREDICT,
-     {"sla", KEY_SLA, "PERCENT", 0, "Say how many migrations a month an availability such as 99.95% has room for", 2}},
-    {CLI_PREDICT,
-     {"guarantee", KEY_GUARANTEE, NULL, 0, "Say which knob guarantees --deadline and --max-downtime, if any", 2}},
-    {CLI_PREDICT, {"deadline", KEY_DEADLINE, "TIME", 0, "With --guarantee: the migration ends within TIME", 2}},
-    {CLI_PREDICT,
-     {"max-downtime", KEY_MAX_DOWNTIME, "TIME", 0, "The VM may be down for TIME (default: its downtime budget)", 2}},
-    {CLI_IMPORT, {"from", KEY_FROM, "FORMAT", 0, "What FILE is: ganeti (the text that hbal's -t reads)", 2}},
-    {CLI_IMPORT,
-     {"stop-policy", KEY_STOP_POLICY, "NAME", 0, "How the VMs' hypervisor ends a migration (default xen-v2)", 2}},
-    {CLI_SINCE, {"since", KEY_SINCE, "TIME", 0, "Only migrations that began within the last TIME, such as 24h", 2}},
-    {CLI_DIR, {"dir", KEY_DIR, "DIR", 0, "Write the keys to DIR (default: the current folder)", 2}},
-    {CLI_AGENT, {"agent", KEY_AGENT, "FILE", 0, "Check this agent configuration too, by decamp-agent", 2}},
-    {CLI_FORMAT,
-     {"output", KEY_OUTPUT, "table|wide|json", 0, "Format of the result (default table); predict: also jsonl", 3}},
-    {CLI_OUT, {"out", KEY_OUT, "FILE", 0, "Write the result to FILE, replacing it at once", 3}},
-    {0, {"quiet", KEY_QUIET, NULL, 0, "Say nothing on standard error but errors", 4}},
-    {0, {"verbose", KEY_VERBOSE, NULL, 0, "Say more on standard error", 4}},
-};
-
-enum { N_OPTIONS = sizeof(options) / sizeof(options[0]) };
 
 struct parsing {
     const struct cli_verb *verb;
@@ -459,11 +351,11 @@ static error_t parse_one(int key, char *text, struct argp_state *state) {
 
 enum dc_status cli_options_parse(const struct cli_verb *verb, int argc, char **argv, struct cli *cli_out,
                                  struct dc_error *err) {
-    struct argp_option own[N_OPTIONS + 1] = {{0}};
+    struct argp_option own[CLI_MOST_OPTIONS + 1] = {{0}};
     size_t n = 0;
-    for (size_t i = 0; i < N_OPTIONS; i++) {
-        if (options[i].group == 0 || (verb->groups & options[i].group) != 0)
-            own[n++] = options[i].option;
+    for (size_t i = 0; cli_option_table[i].option.name != NULL; i++) {
+        if (cli_option_table[i].group == 0 || (verb->groups & cli_option_table[i].group) != 0)
+            own[n++] = cli_option_table[i].option;
     }
     const char *from_environment = getenv("DECAMP_SOCKET");
     *cli_out = (struct cli){.socket_path = from_environment != NULL ? from_environment : default_socket_path};

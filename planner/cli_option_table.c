@@ -1,0 +1,71 @@
+/* One row an option; the last number is where it stands in --help. */
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "planner/cli_option_table.h"
+
+#include "planner/cli.h"
+
+#include <stddef.h>
+
+const struct cli_option cli_option_table[] = {
+    {CLI_FLEET,
+     {"fleet", KEY_FLEET, "FILE", 0, "Ask about the fleet document FILE (- is standard input), not the daemon", 1}},
+    {CLI_FLEET,
+     {"socket", KEY_SOCKET, "PATH", 0, "The daemon's socket (default $DECAMP_SOCKET or /run/decamp/planner.sock)", 1}},
+    {CLI_MOVES, {"moves", KEY_MOVES, "FILE", 0, "The moves document: which VM goes where", 2}},
+    {CLI_LIMITS, {"deadline", KEY_DEADLINE, "TIME", 0, "All must be done within TIME, such as 30m", 2}},
+    {CLI_LIMITS, {"max-downtime", KEY_MAX_DOWNTIME, "TIME", 0, "No VM may be down for longer, such as 500ms", 2}},
+    {CLI_LIMITS, {"exclude", KEY_EXCLUDE, "NAME", 0, "This host receives nothing, or this VM stays (repeatable)", 2}},
+    {CLI_LIMITS, {"max-parallel", KEY_MAX_PARALLEL, "N", 0, "At most N migrations at once", 2}},
+    {CLI_LIMITS, {"time-limit", KEY_TIME_LIMIT, "TIME", 0, "Search no longer than TIME (default 10s)", 2}},
+    {CLI_LIMITS, {"seed", KEY_SEED, "N", 0, "Seed of the search (default 1): same input, same seed, same plan", 2}},
+    {CLI_LIMITS,
+     {"risk", KEY_RISK, "PERCENT", 0, "Plan for what a migration exceeds this rarely (default 5%: its p95)", 2}},
+    {CLI_LIMITS,
+     {"relax", KEY_RELAX, "CHANGE", 0,
+      "Plan as if downtime:VM=TIME, memory:HOST=SIZE, cpus:HOST=N, slots:HOST=N, link:LINK=RATE, or without rule:N "
+      "(repeatable)",
+      2}},
+    {CLI_LIMITS, {"explain", KEY_EXPLAIN, NULL, 0, "Say why the plan is as it is, and what more room would bring", 2}},
+    {CLI_CONSOLIDATE, {"power-off", KEY_POWER_OFF, "N", 0, "Switch N hosts off, with the fewest bytes moved", 2}},
+    {CLI_CONSOLIDATE, {"energy", KEY_ENERGY, NULL, 0, "Save the most energy, rather than have the fewest hosts on", 2}},
+    {CLI_CONSOLIDATE, {"max-time", KEY_MAX_TIME, "TIME", 0, "Migrations and shutdowns are done within TIME", 2}},
+    {CLI_CONSOLIDATE,
+     {"payback", KEY_PAYBACK, "TIME", 0, "With --energy: what pays within TIME is done (default 24h)", 2}},
+    {CLI_REBALANCE, {"max-cpu", KEY_MAX_CPU, "PERCENT", 0, "Use at most so much of a host's cores (default 80%)", 2}},
+    {CLI_REBALANCE,
+     {"max-memory", KEY_MAX_MEMORY, "PERCENT", 0, "Use at most so much of a host's memory (default 90%)", 2}},
+    {CLI_ROLLING, {"all", KEY_ALL, NULL, 0, "Every host that is on", 2}},
+    {CLI_ROLLING, {"at-once", KEY_AT_ONCE, "N", 0, "At most N hosts away together (default: as many as fit)", 2}},
+    {CLI_ROLLING, {"maintenance", KEY_MAINTENANCE, "TIME", 0, "Each host stays off for TIME before it boots", 2}},
+    {CLI_ROLLING, {"return", KEY_RETURN, NULL, 0, "VMs go back to their hosts once these are on again", 2}},
+    {CLI_PREDICT, {"bandwidth", KEY_BANDWIDTH, "RATE", 0, "Predict at RATE, such as 1Gbit/s (repeatable)", 2}},
+    {CLI_PREDICT,
+     {"from-prediction", KEY_FROM_PREDICTION, NULL, 0, "Use what the agent published even where there is a profile",
+      2}},
+    {CLI_PREDICT, {"models", KEY_MODELS, NULL, 0, "Compare AVG (a constant rate) with HIST (the history replayed)", 2}},
+    {CLI_PREDICT, {"policy", KEY_POLICY, "NAME", 0, "Compare this stop policy, or all (repeatable)", 2}},
+    {CLI_PREDICT, {"when", KEY_WHEN, NULL, 0, "Say which hour of the next 24 is the best to start in", 2}},
+    {CLI_PREDICT,
+     {"curve", KEY_CURVE, "bandwidth|rate", 0, "Migration time and downtime against bandwidth or dirty rate", 2}},
+    {CLI_PREDICT,
+     {"sla", KEY_SLA, "PERCENT", 0, "Say how many migrations a month an availability such as 99.95% has room for", 2}},
+    {CLI_PREDICT,
+     {"guarantee", KEY_GUARANTEE, NULL, 0, "Say which knob guarantees --deadline and --max-downtime, if any", 2}},
+    {CLI_PREDICT, {"deadline", KEY_DEADLINE, "TIME", 0, "With --guarantee: the migration ends within TIME", 2}},
+    {CLI_PREDICT,
+     {"max-downtime", KEY_MAX_DOWNTIME, "TIME", 0, "The VM may be down for TIME (default: its downtime budget)", 2}},
+    {CLI_IMPORT, {"from", KEY_FROM, "FORMAT", 0, "What FILE is: ganeti (the text that hbal's -t reads)", 2}},
+    {CLI_IMPORT,
+     {"stop-policy", KEY_STOP_POLICY, "NAME", 0, "How the VMs' hypervisor ends a migration (default xen-v2)", 2}},
+    {CLI_SINCE, {"since", KEY_SINCE, "TIME", 0, "Only migrations that began within the last TIME, such as 24h", 2}},
+    {CLI_DIR, {"dir", KEY_DIR, "DIR", 0, "Write the keys to DIR (default: the current folder)", 2}},
+    {CLI_AGENT, {"agent", KEY_AGENT, "FILE", 0, "Check this agent configuration too, by decamp-agent", 2}},
+    {CLI_FORMAT,
+     {"output", KEY_OUTPUT, "table|wide|json", 0, "Format of the result (default table); predict: also jsonl", 3}},
+    {CLI_OUT, {"out", KEY_OUT, "FILE", 0, "Write the result to FILE, replacing it at once", 3}},
+    {0, {"quiet", KEY_QUIET, NULL, 0, "Say nothing on standard error but errors", 4}},
+    {0, {"verbose", KEY_VERBOSE, NULL, 0, "Say more on standard error", 4}},
+    {0, {NULL, 0, NULL, 0, NULL, 0}},
+};
+
+_Static_assert(sizeof(cli_option_table) / sizeof(cli_option_table[0]) <= CLI_MOST_OPTIONS + 1, "a verb may take all");
