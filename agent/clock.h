@@ -2,12 +2,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include "base/clock.h"
 #include "model/season.h"
 
-#include <stdint.h>
-
-/* Milliseconds since 1970, UTC. */
-int64_t clock_unix_ms(void);
-
-/* The same with local time's offset: what an hour of the day is here. */
+/* The wall clock with local time's offset: what an hour of the day is here. */
 struct season_clock clock_local(void);
