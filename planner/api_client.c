@@ -189,3 +189,27 @@ enum dc_status api_client_plan_fleet(const char *socket_path, const char *id, st
                                      struct dc_error *err) {
     return ask_plan(socket_path, id, "/fleet", reply_out, err);
 }
+
+/* Takes the body over. */
+static enum dc_status post(const char *socket_path, const char *path, json_t *body, struct dc_error *err) {
+    struct api_reply reply = {0};
+    char *text = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
+    struct request request = {.socket_path = socket_path, .path = path, .body = text};
+    const enum dc_status rc = text == NULL ? error_set_nomem(err) : ask(&request, &reply, err);
+    api_reply_dispose(&reply);
+    free(text);
+    json_decref(body);
+    return rc;
+}
+
+enum dc_status api_client_hold(const char *socket_path, const char *vm, double for_ms, const char *to,
+                               double bytes_per_s, struct dc_error *err) {
+    json_t *body = json_pack("{s:[s], s:I, s:s}", "vms", vm, "for_ms", (json_int_t)for_ms, "to", to);
+    if (body != NULL && bytes_per_s >= 1)
+        (void)json_object_set_new(body, "bandwidth_bytes_per_s", json_real(bytes_per_s));
+    return post(socket_path, "/v1/holds", body, err);
+}
+
+enum dc_status api_client_release(const char *socket_path, const char *vm, struct dc_error *err) {
+    return post(socket_path, "/v1/releases", json_pack("{s:[s]}", "vms", vm), err);
+}

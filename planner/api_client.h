@@ -37,3 +37,9 @@ DC_WARN_UNUSED enum dc_status api_client_plan_fleet(const char *socket_path, con
                                                     struct api_reply *reply_out, struct dc_error *err);
 DC_WARN_UNUSED enum dc_status api_client_plan_by_id(const char *socket_path, const char *id,
                                                     struct api_reply *reply_out, struct dc_error *err);
+
+/* Agents let the VM alone (HOLD) for at most `for_ms`, while it is migrated to `to` at that bandwidth, and what was
+ * predicted is remembered; or until they need not (RELEASE). */
+DC_WARN_UNUSED enum dc_status api_client_hold(const char *socket_path, const char *vm, double for_ms, const char *to,
+                                              double bytes_per_s, struct dc_error *err);
+DC_WARN_UNUSED enum dc_status api_client_release(const char *socket_path, const char *vm, struct dc_error *err);
