@@ -32,7 +32,7 @@ enum cli_format {
     CLI_TABLE,
     CLI_WIDE,
     CLI_JSON,
-    CLI_JSONL, /* an object a line; predict only */
+    CLI_JSONL, /* an object a line; predict and apply only */
 };
 
 enum cli_curve { CLI_CURVE_NONE, CLI_CURVE_BANDWIDTH, CLI_CURVE_RATE };
@@ -52,6 +52,7 @@ enum cli_group {
     CLI_CONSOLIDATE = 1 << 9, /* --power-off, --energy, --max-time, --payback */
     CLI_REBALANCE = 1 << 10,  /* --max-cpu, --max-memory */
     CLI_ROLLING = 1 << 11,    /* --all, --at-once, --maintenance, --return */
+    CLI_APPLY = 1 << 12,      /* struct cli_apply's */
     CLI_IMPORT = 1 << 15,     /* --from, --stop-policy */
 };
 
@@ -69,6 +70,16 @@ struct cli_predict {
     double sla_frac; /* 0: not given */
     bool all_policies;
     struct cli_names policies;
+};
+
+/* How `decamp apply` runs a plan. */
+struct cli_apply {
+    const char *driver, *drivers_path, *state_path; /* NULL: not given */
+    bool is_resumed;
+    bool keeps_plan; /* never plans anew */
+    bool has_retries;
+    unsigned retries;
+    double max_age_ms, patience_ms; /* 0: not given */
 };
 
 /* What the options said; strings are lent by argv. */
@@ -94,6 +105,7 @@ struct cli {
     double *bandwidths_bytes_per_s;
     bool from_prediction;
     struct cli_predict predict;
+    struct cli_apply apply;
     bool quiet;
     bool verbose;
     struct cli_names arguments; /* after the verb */

@@ -48,6 +48,14 @@ enum option_key {
     KEY_SINCE,
     KEY_FROM,
     KEY_STOP_POLICY,
+    KEY_DRIVER,
+    KEY_DRIVERS,
+    KEY_STATE,
+    KEY_RESUME,
+    KEY_RETRIES,
+    KEY_MAX_AGE,
+    KEY_KEEP_PLAN,
+    KEY_PATIENCE,
 };
 
 struct cli_option {

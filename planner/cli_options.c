@@ -45,7 +45,7 @@ __attribute__((noreturn, format(printf, 2, 3))) static void usage_error(const st
 
 static void parse_format(const struct parsing *parsing, const char *text, struct argp_state *state) {
     static const char *const formats[] = {"table", "wide", "json", "jsonl"}; /* as enum cli_format */
-    const size_t n = (parsing->verb->groups & CLI_PREDICT) != 0 ? 4 : 3;
+    const size_t n = (parsing->verb->groups & (CLI_PREDICT | CLI_APPLY)) != 0 ? 4 : 3;
     for (size_t i = 0; i < n; i++) {
         if (strcmp(text, formats[i]) == 0) {
             parsing->cli->format = (enum cli_format)i;
@@ -250,6 +250,38 @@ static void check_choice(const struct parsing *parsing, struct argp_state *state
         usage_error(state, "--payback: only with --energy");
 }
 
+static error_t parse_apply(int key, const char *text, struct argp_state *state, struct cli_apply *apply) {
+    switch (key) {
+    case KEY_DRIVER:
+        apply->driver = text;
+        return 0;
+    case KEY_DRIVERS:
+        apply->drivers_path = text;
+        return 0;
+    case KEY_STATE:
+        apply->state_path = text;
+        return 0;
+    case KEY_RESUME:
+        apply->is_resumed = true;
+        return 0;
+    case KEY_KEEP_PLAN:
+        apply->keeps_plan = true;
+        return 0;
+    case KEY_RETRIES:
+        apply->retries = (unsigned)parse_integer("--retries", text, 0, 1000, state);
+        apply->has_retries = true;
+        return 0;
+    case KEY_PATIENCE:
+        apply->patience_ms = parse_duration("--patience", text, state);
+        return 0;
+    case KEY_MAX_AGE:
+        apply->max_age_ms = parse_duration("--max-age", text, state);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
 static error_t parse_limit(int key, char *text, struct argp_state *state, struct cli *cli) {
     struct dc_error err = DC_ERROR_NONE;
     switch (key) {
@@ -342,6 +374,8 @@ static error_t parse_one(int key, char *text, struct argp_state *state) {
         error_t r = parse_limit(key, text, state, cli);
         if (r == ARGP_ERR_UNKNOWN)
             r = parse_choice(key, text, state, &cli->choice);
+        if (r == ARGP_ERR_UNKNOWN)
+            r = parse_apply(key, text, state, &cli->apply);
         if (r == ARGP_ERR_UNKNOWN)
             r = parse_import(key, text, state, cli);
         return r == ARGP_ERR_UNKNOWN ? parse_predict(key, text, state, &cli->predict) : r;

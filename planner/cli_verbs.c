@@ -14,6 +14,8 @@ const struct cli_verb cli_verbs[] = {
      0, 0, cmd_rebalance},
     {"rolling", "HOST... | --all", "Plan the maintenance of many hosts in turn", PLAN_GROUPS | CLI_ROLLING, 0, SIZE_MAX,
      cmd_rolling},
+    {"apply", "PLAN", "Run a plan: migrate, follow, retry, plan the rest anew", READ_GROUPS | CLI_APPLY, 1, 1,
+     cmd_apply},
     {"predict", "[VM]", "Say what one migration costs, per bandwidth", READ_GROUPS | CLI_PREDICT, 0, 1, cmd_predict},
     {"accuracy", "[VM]", "Compare what was predicted with what was observed", READ_GROUPS | CLI_SINCE, 0, 1,
      cmd_accuracy},

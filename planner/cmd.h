@@ -15,6 +15,7 @@ enum dc_status cmd_schedule(const struct cli *cli, enum cli_exit *exit_out, stru
 enum dc_status cmd_consolidate(const struct cli *cli, enum cli_exit *exit_out, struct dc_error *err);
 enum dc_status cmd_rebalance(const struct cli *cli, enum cli_exit *exit_out, struct dc_error *err);
 enum dc_status cmd_rolling(const struct cli *cli, enum cli_exit *exit_out, struct dc_error *err);
+enum dc_status cmd_apply(const struct cli *cli, enum cli_exit *exit_out, struct dc_error *err);
 enum dc_status cmd_predict(const struct cli *cli, enum cli_exit *exit_out, struct dc_error *err);
 enum dc_status cmd_explain(const struct cli *cli, enum cli_exit *exit_out, struct dc_error *err);
 enum dc_status cmd_verify(const struct cli *cli, enum cli_exit *exit_out, struct dc_error *err);
