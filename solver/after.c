@@ -124,7 +124,8 @@ static bool follow_rule(struct builder *builder, const struct problem_rule *rule
         if (rule->vms[i] == self->vm && rule->type == PROBLEM_PRECEDENCE)
             break;
         const size_t other = builder->step_of[rule->vms[i]];
-        if (other == no_step || other == step || builder->steps[other].end_s > self->start_s)
+        if (other == no_step || other == step || builder->steps[other].end_s > self->start_s ||
+            (other > step && rule->type != PROBLEM_PRECEDENCE)) /* it takes no time: that one waits for this one */
             continue;
         if (rule->type == PROBLEM_SPREAD && builder->steps[other].from == self->to && !wait_for(builder, other))
             return false;
@@ -211,7 +212,7 @@ static bool build_step(struct builder *builder, size_t step) {
     builder->n_found = 0;
     for (; builder->n_ended < builder->n_steps; builder->n_ended++) {
         const size_t ended = builder->by_end[builder->n_ended];
-        if (builder->steps[ended].end_s > self->start_s)
+        if (builder->steps[ended].end_s > self->start_s || ended >= step) /* what takes no time has not ended before */
             break;
         if (!leave_memory(builder, ended))
             return false;
