@@ -54,7 +54,11 @@ enum cli_group {
     CLI_ROLLING = 1 << 11,    /* --all, --at-once, --maintenance, --return */
     CLI_APPLY = 1 << 12,      /* struct cli_apply's */
     CLI_IMPORT = 1 << 15,     /* --from, --stop-policy */
+    CLI_EXPORT = 1 << 16,     /* --to, --toolstack, and --max-age as apply */
 };
+
+struct export_target;
+struct export_toolstack;
 
 struct cli_names {
     size_t n, capacity;
@@ -79,7 +83,7 @@ struct cli_apply {
     bool keeps_plan; /* never plans anew */
     bool has_retries;
     unsigned retries;
-    double max_age_ms, patience_ms; /* 0: not given */
+    double max_age_ms, patience_ms; /* 0: not given; the age also of export */
 };
 
 /* What the options said; strings are lent by argv. */
@@ -91,6 +95,8 @@ struct cli {
     const char *dir_path;
     const char *agent_path;
     const char *import_from, *import_policy; /* NULL: not given */
+    const struct export_target *export_target;
+    const struct export_toolstack *export_toolstack;
     enum cli_format format;
     double deadline_ms, max_downtime_ms, time_limit_ms, since_ms; /* 0: not given */
     unsigned max_parallel;

@@ -56,6 +56,8 @@ enum option_key {
     KEY_MAX_AGE,
     KEY_KEEP_PLAN,
     KEY_PATIENCE,
+    KEY_TO,
+    KEY_TOOLSTACK,
 };
 
 struct cli_option {

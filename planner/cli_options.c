@@ -7,6 +7,7 @@
 #include "model/sla.h"
 #include "model/stop_policy.h"
 #include "planner/cli_option_table.h"
+#include "planner/export/export.h"
 #include "planner/goal.h"
 
 #include <errno.h>
@@ -129,6 +130,38 @@ static error_t parse_import(int key, const char *text, struct argp_state *state,
     default:
         return ARGP_ERR_UNKNOWN;
     }
+}
+
+static error_t parse_export(int key, const char *text, struct argp_state *state, struct cli *cli) {
+    switch (key) {
+    case KEY_TO:
+        cli->export_target = export_find_target(text);
+        if (cli->export_target == NULL)
+            usage_error(state, "--to: expected xl, xe, virsh or ansible, got %s", text);
+        return 0;
+    case KEY_TOOLSTACK:
+        cli->export_toolstack = export_find_toolstack(text);
+        if (cli->export_toolstack == NULL)
+            usage_error(state, "--toolstack: expected xl, xe or virsh, got %s", text);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* A script's target has its toolstack, a playbook is told. */
+static void check_export(struct cli *cli, struct argp_state *state) {
+    if (cli->export_target == NULL)
+        usage_error(state, "expected --to xl, xe, virsh or ansible");
+    const char *own = cli->export_target->toolstack;
+    if (own != NULL && cli->export_toolstack != NULL)
+        usage_error(state, "--toolstack: only with --to ansible");
+    if (own == NULL && cli->export_toolstack == NULL)
+        usage_error(state, "--to ansible: expected --toolstack xl, xe or virsh");
+    if (own != NULL)
+        cli->export_toolstack = export_find_toolstack(own);
+    if (!(cli->apply.max_age_ms > 0))
+        cli->apply.max_age_ms = EXPORT_MAX_AGE_MS;
 }
 
 static void parse_curve(struct cli_predict *predict, const char *text, struct argp_state *state) {
@@ -368,6 +401,8 @@ static error_t parse_one(int key, char *text, struct argp_state *state) {
                         parsing->verb->arguments[0] != '\0' ? parsing->verb->arguments : "no arguments");
         if ((parsing->verb->groups & CLI_PREDICT) != 0)
             check_predict(cli, state);
+        if ((parsing->verb->groups & CLI_EXPORT) != 0)
+            check_export(cli, state);
         check_choice(parsing, state);
         return 0;
     default: {
@@ -378,6 +413,8 @@ static error_t parse_one(int key, char *text, struct argp_state *state) {
             r = parse_apply(key, text, state, &cli->apply);
         if (r == ARGP_ERR_UNKNOWN)
             r = parse_import(key, text, state, cli);
+        if (r == ARGP_ERR_UNKNOWN)
+            r = parse_export(key, text, state, cli);
         return r == ARGP_ERR_UNKNOWN ? parse_predict(key, text, state, &cli->predict) : r;
     }
     }

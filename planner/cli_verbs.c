@@ -23,6 +23,8 @@ const struct cli_verb cli_verbs[] = {
      cmd_explain},
     {"verify", "PLAN", "Replay a plan against the fleet and say what breaks", READ_GROUPS, 1, 1, cmd_verify},
     {"show", "PLAN", "Print a plan (a file, or an id the daemon knows)", READ_GROUPS, 1, 1, cmd_show},
+    {"export", "--to TARGET PLAN", "Write a plan as a script (xl, xe, virsh) or an Ansible playbook",
+     CLI_FLEET | CLI_OUT | CLI_EXPORT, 1, 1, cmd_export},
     {"hosts", "", "List the hosts", READ_GROUPS, 0, 0, cmd_hosts},
     {"vms", "[HOST]", "List the VMs", READ_GROUPS, 0, 1, cmd_vms},
     {"snapshot", "[ID]", "Write the fleet document, or the one a plan was made from", CLI_FLEET | CLI_OUT, 0, 1,

@@ -20,6 +20,7 @@ enum dc_status cmd_predict(const struct cli *cli, enum cli_exit *exit_out, struc
 enum dc_status cmd_explain(const struct cli *cli, enum cli_exit *exit_out, struct dc_error *err);
 enum dc_status cmd_verify(const struct cli *cli, enum cli_exit *exit_out, struct dc_error *err);
 enum dc_status cmd_show(const struct cli *cli, enum cli_exit *exit_out, struct dc_error *err);
+enum dc_status cmd_export(const struct cli *cli, enum cli_exit *exit_out, struct dc_error *err);
 enum dc_status cmd_hosts(const struct cli *cli, enum cli_exit *exit_out, struct dc_error *err);
 enum dc_status cmd_vms(const struct cli *cli, enum cli_exit *exit_out, struct dc_error *err);
 enum dc_status cmd_snapshot(const struct cli *cli, enum cli_exit *exit_out, struct dc_error *err);

@@ -5,7 +5,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-shellcheck -x .ci/run tests/run.sh tests/install_packages.sh tests/lint/*.sh tests/lab/*/*.sh examples/*.sh
+shellcheck -x .ci/run tests/run.sh tests/install_packages.sh tests/lint/*.sh tests/lab/*/*.sh examples/*.sh \
+    planner/export/*.sh planner/export/*.bash
 for page in agent/*.8 planner/*.[18]; do
     mandoc -T lint -W warning "$page"
 done
