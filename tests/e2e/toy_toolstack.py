@@ -1,4 +1,4 @@
-#!/usr/bin/python3
+#!/usr/bin/python3 -IS
 """Commands that behave as xl, xe, virsh, ssh, pv and poweroff do towards an exported plan, in a toy cluster.
 
 The cluster is a folder (TOY_DIR): vms/UUID holds the host a VM is at, names/UUID its name, off/HOST stands for a host
@@ -10,7 +10,6 @@ import contextlib
 import json
 import os
 import pathlib
-import subprocess
 import sys
 import time
 
@@ -57,7 +56,7 @@ def ssh(words):
     host = words[0].split("@")[-1]
     if (DIR / "off" / host).exists():
         return 255
-    return subprocess.call(["/bin/sh", "-c", " ".join(words[1:])], env={**os.environ, "TOY_HOST": host})
+    os.execve("/bin/sh", ["sh", "-c", " ".join(words[1:])], {**os.environ, "TOY_HOST": host})
 
 
 def xl(words):
@@ -72,8 +71,9 @@ def xl(words):
     elif words[0] == "migrate":
         assert words[1:3] == ["-s", ""], words
         uuid = {str(n): u for u, n in numbers().items()}[words[3]]
-        received = subprocess.run(["/bin/sh", "-c", words[4]], input=b"pages", stdout=subprocess.PIPE, check=False)
-        return move(uuid, received.stdout.decode().rstrip("\n"), "xl", read("rates", "pv") or None)
+        with os.popen(f"echo pages | {{ {words[4]}; }}") as received:
+            to = received.read().rstrip("\n")
+        return move(uuid, to, "xl")
     else:
         assert words == ["info"], words
     return 0
