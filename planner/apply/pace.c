@@ -1,8 +1,8 @@
-/* Relations between steps are found once, link by link; what the others imply is left out. */
+/* Who follows whom on a link is link_order.h's; what changes a step's share is found once, link by link. */
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "planner/apply/pace.h"
 
-#include "base/vec.h"
+#include "planner/link_order.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -22,8 +22,6 @@ struct trigger {
 
 struct pace_of_step {
     double first_ms, last_ms; /* byte, in the plan */
-    size_t n_before, before_capacity;
-    size_t *before; /* steps that must have sent all, or nearly */
     size_t n_after;
     size_t *after;            /* steps that must have ended */
     struct trigger *triggers; /* [n_rates], of rates[k] for k >= 1 */
@@ -32,6 +30,7 @@ struct pace_of_step {
 struct pace {
     const struct plan *plan;
     struct pace_of_step *steps;
+    struct link_order order; /* steps that must have sent all, or nearly */
 };
 
 /* A step on a link. */
@@ -44,41 +43,6 @@ static int compare_uses(const void *a, const void *b) {
     const struct use *one = a, *other = b;
     const int order = strcmp(one->link, other->link);
     return order != 0 ? order : (one->step > other->step) - (one->step < other->step);
-}
-
-static void set_times(const struct plan_step *step, struct pace_of_step *own) {
-    own->first_ms = step->n_rates > 0 ? step->rates[0].from_ms : step->start_ms;
-    own->last_ms = step->end_ms;
-    if (step->n_rates > 1 && step->rates[step->n_rates - 1].bytes_per_s <= 0)
-        own->last_ms = step->rates[step->n_rates - 1].from_ms;
-}
-
-static bool wait_for(struct pace_of_step *own, size_t other) {
-    if (vec_has(own->before, own->n_before, other))
-        return true;
-    if (!vec_reserve((void **)&own->before, &own->before_capacity, own->n_before + 1, sizeof(*own->before)))
-        return false;
-    own->before[own->n_before++] = other;
-    return true;
-}
-
-/* Step i waits for those on its link whose last byte is before its first, but for those that one of these waited for.
- */
-static bool order_on_link(struct pace *pace, const struct use *uses, size_t n_uses, size_t i) {
-    const double first_ms = pace->steps[i].first_ms + same_ms;
-    double implied_ms = -INFINITY;
-    for (size_t k = 0; k < n_uses; k++) {
-        const struct pace_of_step *other = &pace->steps[uses[k].step];
-        if (uses[k].step != i && other->last_ms <= first_ms)
-            implied_ms = fmax(implied_ms, other->first_ms + same_ms);
-    }
-    bool ok = true;
-    for (size_t k = 0; ok && k < n_uses; k++) {
-        const struct pace_of_step *other = &pace->steps[uses[k].step];
-        if (uses[k].step != i && other->last_ms <= first_ms && other->last_ms > implied_ms)
-            ok = wait_for(&pace->steps[i], uses[k].step);
-    }
-    return ok;
 }
 
 static bool is_at(double a_ms, double b_ms) {
@@ -127,17 +91,15 @@ static bool list_uses(const struct plan *plan, struct use **uses_out, size_t *n_
     return *uses_out != NULL;
 }
 
-static bool relate(struct pace *pace) {
+static bool find_triggers(struct pace *pace) {
     struct use *uses = NULL;
     size_t n_uses = 0;
-    bool ok = list_uses(pace->plan, &uses, &n_uses);
+    const bool ok = list_uses(pace->plan, &uses, &n_uses);
     for (size_t begin = 0, end = 0; ok && begin < n_uses; begin = end) {
         while (end < n_uses && strcmp(uses[end].link, uses[begin].link) == 0)
             end++;
-        for (size_t k = begin; ok && k < end; k++) {
-            ok = order_on_link(pace, uses + begin, end - begin, uses[k].step);
+        for (size_t k = begin; k < end; k++)
             add_triggers(pace, uses + begin, end - begin, uses[k].step);
-        }
     }
     free(uses);
     return ok;
@@ -155,7 +117,8 @@ static size_t step_with_id(const struct plan *plan, unsigned id) {
 static enum dc_status init_step(struct pace *pace, size_t i, struct dc_error *err) {
     const struct plan_step *step = &pace->plan->steps[i];
     struct pace_of_step *own = &pace->steps[i];
-    set_times(step, own);
+    own->first_ms = link_order_first_ms(step);
+    own->last_ms = link_order_last_ms(step);
     own->after = calloc(step->n_after + 1, sizeof(*own->after));
     own->triggers = calloc(step->n_rates + 1, sizeof(*own->triggers));
     if (own->after == NULL || own->triggers == NULL)
@@ -180,7 +143,9 @@ enum dc_status pace_new(const struct plan *plan, struct pace **pace_out, struct 
     enum dc_status rc = pace->steps == NULL ? error_set_nomem(err) : DC_OK;
     for (size_t i = 0; rc == DC_OK && i < plan->n_steps; i++)
         rc = init_step(pace, i, err);
-    if (rc == DC_OK && !relate(pace))
+    if (rc == DC_OK)
+        rc = link_order_init(&pace->order, plan, err);
+    if (rc == DC_OK && !find_triggers(pace))
         rc = error_set_nomem(err);
     if (rc != DC_OK)
         pace_free(&pace);
@@ -192,10 +157,10 @@ void pace_free(struct pace **pace) {
     if (*pace == NULL)
         return;
     for (size_t i = 0; (*pace)->steps != NULL && i < (*pace)->plan->n_steps; i++) {
-        free((*pace)->steps[i].before);
         free((*pace)->steps[i].after);
         free((*pace)->steps[i].triggers);
     }
+    link_order_dispose(&(*pace)->order);
     free((*pace)->steps);
     free(*pace);
     *pace = NULL;
@@ -207,9 +172,10 @@ bool pace_may_begin(const struct pace *pace, size_t i, const struct pace_step *s
     bool may = elapsed_ms >= step->not_before_ms;
     for (size_t k = 0; may && k < own->n_after; k++)
         may = steps[own->after[k]].has_ended && steps[own->after[k]].since_end_ms >= step->delay_ms;
+    const struct link_order_list *follows = &pace->order.follows[i];
     const double lead_ms = own->first_ms - step->start_ms;
-    for (size_t k = 0; may && k < own->n_before; k++) {
-        const struct pace_step *other = &steps[own->before[k]];
+    for (size_t k = 0; may && k < follows->n; k++) {
+        const struct pace_step *other = &steps[follows->items[k]];
         may = other->is_over || (other->has_begun && other->sending_left_ms <= lead_ms);
     }
     return may;

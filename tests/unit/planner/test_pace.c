@@ -72,6 +72,21 @@ static void test_the_next_begins_while_the_last_hands_over(void **state) {
     pace_free(&fixture.pace);
 }
 
+/* VMs that are shut off and have nothing to send. */
+static void test_what_takes_no_time_waits_for_nobody(void **state) {
+    (void)state;
+    struct fixture fixture = {.plan = {.n_steps = 0}};
+    for (size_t i = 0; i < 2; i++) {
+        struct plan_step *step = add(&fixture, 0, 0);
+        step->n_rates = 0;
+        step->start_ms = step->end_ms = 0;
+    }
+    open_pace(&fixture);
+    assert_true(may_begin(&fixture, 0));
+    assert_true(may_begin(&fixture, 1));
+    pace_free(&fixture.pace);
+}
+
 static void test_those_that_send_together_do(void **state) {
     (void)state;
     struct fixture fixture = {.plan = {.n_steps = 0}};
@@ -171,6 +186,7 @@ static void test_a_plan_that_names_no_step(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_next_begins_while_the_last_hands_over),
+        cmocka_unit_test(test_what_takes_no_time_waits_for_nobody),
         cmocka_unit_test(test_those_that_send_together_do),
         cmocka_unit_test(test_after_waits_for_success),
         cmocka_unit_test(test_a_window_that_has_not_come),
