@@ -134,8 +134,7 @@ static void on_ended(void *context, const char *vm, const struct driver_end *end
         return;
     }
     (void)snprintf(task->shown.reason, sizeof(task->shown.reason), "%s%s",
-                   task->is_aborted && end->outcome == DRIVER_ABORTED ? "it took too long and was ended: " : "",
-                   end->reason);
+                   task->is_aborted && end->outcome == DRIVER_ABORTED ? "it was ended: " : "", end->reason);
     executor_note(executor, task, task->shown.reason);
     settle_begin(executor, task);
 }

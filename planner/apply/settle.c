@@ -98,7 +98,9 @@ static void decide(struct executor *executor, struct task *task) {
     case VERDICT_MIGRATES:
         if (follow(executor, task))
             return;
-        break;
+        if (!is_late || !settle->was_followed)
+            break;
+        __attribute__((fallthrough)); /* it was watched to its end, and hangs between the two */
     case VERDICT_TWICE:
     case VERDICT_NOT_RUN:
         (void)snprintf(text, sizeof(text), "it %s on %s and %s on %s%s%s", place_text(settle->from), step->from,

@@ -211,7 +211,7 @@ def test_a_migration_that_never_ends_is_ended(tmp_path):
     result = toy.apply("--patience", "1s", "-o", "json")
     assert result.returncode == 3, result.stderr
     toy.assert_one_place_each()
-    assert "it took too long and was ended: ended as asked" in result.stderr
+    assert "it was ended: ended as asked" in result.stderr
     assert [name for name, places in toy.places().items() if "h1" in places] == [
         vm["name"] for vm in document["vms"] if vm["uuid"] == stuck]
 
