@@ -201,6 +201,10 @@ double qemu_guest_cores_used(const struct qemu_guest *guest) {
     return guest->cores_used;
 }
 
+void qemu_guest_announce(struct qemu_guest *guest, bool is_announced) {
+    guest->migration.ordered_unix_ms = is_announced ? (double)clock_unix_ms() : 0;
+}
+
 bool qemu_guest_migrates(const struct qemu_guest *guest) {
     return guest->facts.migrates || guest->migration.is_out || guest->migration.is_awaited;
 }

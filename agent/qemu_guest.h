@@ -45,6 +45,9 @@ double qemu_guest_zero_pages(const struct qemu_guest *guest);
 /* Cores in use by its vCPUs, between the last two refreshes. */
 double qemu_guest_cores_used(const struct qemu_guest *guest);
 
+/* A migration of it is about to begin, or not any more. */
+void qemu_guest_announce(struct qemu_guest *guest, bool is_announced);
+
 /* Is a migration of it under way, in or out? */
 bool qemu_guest_migrates(const struct qemu_guest *guest);
 

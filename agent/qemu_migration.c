@@ -17,7 +17,11 @@ static enum qemu_migration_news take_status(struct qemu_migration *migration, co
     static const char *const over[] = {"completed", "failed", "cancelled", NULL};
     const char *status = json_string_value(json_object_get(event->data, "status"));
     if (is_one_of(status, begun) && !migration->is_out && !migration->is_awaited) {
-        *migration = (struct qemu_migration){.is_out = true, .began_unix_ms = event->at_unix_ms};
+        const double early_ms = event->at_unix_ms - migration->ordered_unix_ms;
+        const bool is_ordered = migration->ordered_unix_ms > 0 && early_ms >= 0 && early_ms < QEMU_MIGRATION_ORDER_MS;
+        *migration = (struct qemu_migration){.is_out = true,
+                                             .began_unix_ms = event->at_unix_ms - (is_ordered ? early_ms : 0),
+                                             .set_up_unix_ms = event->at_unix_ms};
         return QEMU_MIGRATION_BEGAN;
     }
     if (is_one_of(status, over) && migration->is_out) {
@@ -70,7 +74,8 @@ enum dc_status qemu_migration_end(struct qemu_migration *migration, const json_t
     if (answer != NULL && succeeded && total_ms <= 0)
         return DC_EBUSY;
     if (!succeeded || answer == NULL)
-        total_ms = migration->ended_unix_ms - migration->began_unix_ms;
+        total_ms = migration->ended_unix_ms - migration->set_up_unix_ms;
+    total_ms += migration->set_up_unix_ms - migration->began_unix_ms;
     *told_out = (struct source_migration){
         .vm = vm,
         .has_ended = true,

@@ -1,7 +1,7 @@
 /*
  * What one QEMU's events tell of its guest's migrations, as a pure state machine.
  *
- *   began      MIGRATION setup or active where the guest runs
+ *   began      MIGRATION setup or active where the guest runs; with its announcement (a HOLD), if that was just before
  *   suspended  STOP while it goes on
  *   ended      MIGRATION completed, failed or cancelled, with the figures of query-migrate
  *   arrived    RESUME where the guest was awaited
@@ -19,8 +19,13 @@ struct qemu_migration {
     bool is_out;     /* one from here goes on */
     bool is_awaited; /* the guest is to come here */
     bool has_succeeded;
-    double began_unix_ms, stopped_unix_ms, resumed_unix_ms, ended_unix_ms;
+    double ordered_unix_ms; /* a migration of it was announced; 0: none */
+    double began_unix_ms, set_up_unix_ms, stopped_unix_ms, resumed_unix_ms, ended_unix_ms;
 };
+
+/* A migration that begins within this time after it was announced began with the announcement: before QEMU is told to
+ * migrate, its other end is started. */
+enum { QEMU_MIGRATION_ORDER_MS = 10000 };
 
 enum qemu_migration_news {
     QEMU_MIGRATION_NOTHING,

@@ -265,6 +265,12 @@ static void qemu_cancel_burst(struct source *source, const char *vm) {
         qemu_guest_cancel_burst(guest);
 }
 
+static void qemu_set_held(struct source *source, const char *vm, bool is_held) {
+    struct qemu_guest *guest = guest_of(source, vm);
+    if (guest != NULL)
+        qemu_guest_announce(guest, is_held);
+}
+
 static void on_scan_closed(uv_handle_t *handle) {
     release(handle->data);
 }
@@ -317,4 +323,5 @@ const struct source_ops source_qemu_ops = {
     .vms = qemu_vms,
     .begin_burst = qemu_begin_burst,
     .cancel_burst = qemu_cancel_burst,
+    .set_held = qemu_set_held,
 };

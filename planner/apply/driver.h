@@ -39,7 +39,7 @@ enum driver_outcome { DRIVER_SUCCEEDED, DRIVER_FAILED, DRIVER_ABORTED };
 /* How a migration ended. After FAILED and ABORTED the VM may be at either end: locate() tells. */
 struct driver_end {
     enum driver_outcome outcome;
-    double migration_ms; /* negative: not known, likewise below */
+    double migration_ms; /* from start() to the moment the VM runs there; negative: not known, likewise below */
     double downtime_ms;
     double bytes;
     const char *reason; /* one line for people, "" on success; lent for the call */

@@ -44,7 +44,8 @@ struct qmp_run {
     char *address;
     unsigned n_ports_tried;
     json_t *capabilities; /* the source's, as both shall have them */
-    double phase_ms;      /* monotonic, when it began */
+    double begun_ms;
+    double phase_ms; /* monotonic, when it began */
     double next_poll_ms, next_connect_ms;
     bool is_asking, is_aborted, has_quit;
     double memory_bytes, downtime_limit_ms;
@@ -388,10 +389,10 @@ static void on_progress(void *context, const json_t *value, const struct dc_erro
     const char *status = json_string_value(json_object_get(value, "status"));
     const json_t *ram = json_object_get(value, "ram");
     if (status != NULL && strcmp(status, "completed") == 0) {
-        run->end.migration_ms = number_or(value, "total-time", -1);
+        const double total_ms = number_or(value, "total-time", 0);
         run->end.downtime_ms = number_or(value, "downtime", -1);
         run->end.bytes = number_or(ram, "transferred", -1);
-        if (run->end.migration_ms > 0) /* 0: not counted up yet */
+        if (total_ms > 0) /* else it is not counted up yet */
             enter(run, PHASE_LAND);
         return;
     }
@@ -413,6 +414,8 @@ static void on_landed(void *context, const json_t *value, const struct dc_error 
     const double downtime_ms = run->resumed_unix_ms - run->stopped_unix_ms;
     if (run->stopped_unix_ms > 0 && downtime_ms > 0 && downtime_ms < most_downtime_ms)
         run->end.downtime_ms = downtime_ms;
+    if (!run->config.is_follow)
+        run->end.migration_ms = now_ms() - run->begun_ms;
     run->end.outcome = DRIVER_SUCCEEDED;
     enter(run, PHASE_QUIT);
     send_to(run, run->source, "quit", NULL, on_quit);
@@ -516,6 +519,7 @@ enum dc_status qmp_run_new(const struct qmp_run_config *config, struct qmp_run *
     run->from = strdup(config->migration->from);
     run->to = strdup(config->migration->to);
     run->bandwidth_bytes_per_s = config->migration->bandwidth_bytes_per_s;
+    run->begun_ms = now_ms();
     run->memory_bytes = config->migration->memory_bytes;
     run->downtime_limit_ms = config->migration->downtime_limit_ms;
     run->config.migration = NULL;

@@ -68,6 +68,25 @@ static void test_one_that_fails_runs_again_here(void **state) {
     assert_int_equal(told.resumed_unix_ms, 5200);
 }
 
+static void test_one_that_was_announced(void **state) {
+    (void)state;
+    static const struct {
+        double ordered_unix_ms, began_unix_ms, migration_ms;
+    } rows[] = {{700, 700, 4580}, {0, 1000, 4280}, {1500, 1000, 4280}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct qemu_migration migration = {.ordered_unix_ms = rows[i].ordered_unix_ms};
+        struct source_migration told;
+        assert_int_equal(event(&migration, "MIGRATION", "setup", 1000), QEMU_MIGRATION_BEGAN);
+        told = qemu_migration_tell(&migration, QEMU_MIGRATION_BEGAN, VM);
+        assert_int_equal(told.at_unix_ms, rows[i].began_unix_ms);
+        (void)event(&migration, "MIGRATION", "completed", 5300);
+        json_t *counted = json_pack("{s:s, s:i}", "status", "completed", "total-time", 4280);
+        assert_int_equal(qemu_migration_end(&migration, counted, VM, &told), DC_OK);
+        assert_float_equal(told.migration_ms, rows[i].migration_ms, 0);
+        json_decref(counted);
+    }
+}
+
 static void test_an_arrival(void **state) {
     (void)state;
     struct qemu_migration migration = {.is_awaited = true};
@@ -123,6 +142,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_that_succeeds),
         cmocka_unit_test(test_one_that_fails_runs_again_here),
+        cmocka_unit_test(test_one_that_was_announced),
         cmocka_unit_test(test_an_arrival),
         cmocka_unit_test(test_a_qemu_that_ends_in_the_middle),
         cmocka_unit_test(test_a_qemu_that_ends_before_it_was_asked),
