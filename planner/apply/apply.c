@@ -108,9 +108,12 @@ static void on_finished(void *context) {
 
 static void on_interrupt(uv_signal_t *handle, int number) {
     struct apply *apply = handle->data;
+    const bool is_first = !apply->is_interrupted;
     (void)number;
-    if (!apply->is_interrupted) {
-        apply->is_interrupted = true;
+    apply->is_interrupted = true;
+    if (apply->executor == NULL) /* nothing is under way */
+        return;
+    if (is_first) {
         apply_view_note(apply->config->view, SIZE_MAX,
                         "interrupted: what runs ends, no more begins (once more: what runs is ended)");
         executor_stop(apply->executor, "interrupted");
@@ -142,19 +145,16 @@ static enum dc_status open_executor(struct apply *apply, struct dc_error *err) {
     return rc;
 }
 
-/* What became of the revision; its plan goes over to the result. */
-static enum dc_status keep_part(struct apply *apply, struct apply_part **part_out, struct dc_error *err) {
+/* What became of the revision; takes its plan and `steps` over. */
+static enum dc_status keep_part(struct apply *apply, struct executor_step *steps, struct dc_error *err) {
     struct apply_result *result = apply->result;
     struct apply_part *grown = realloc(result->parts, (result->n_parts + 1) * sizeof(*grown));
-    struct executor_step *steps = calloc(apply->plan->n_steps + 1, sizeof(*steps));
-    if (grown != NULL)
-        result->parts = grown;
-    if (grown == NULL || steps == NULL) {
+    if (grown == NULL) {
         free(steps);
         return error_set_nomem(err);
     }
-    *part_out = &grown[result->n_parts++];
-    **part_out = (struct apply_part){.plan = *apply->plan, .steps = steps};
+    result->parts = grown;
+    grown[result->n_parts++] = (struct apply_part){.plan = *apply->plan, .steps = steps};
     *apply->plan = (struct plan){0};
     return DC_OK;
 }
@@ -195,9 +195,10 @@ static enum dc_status plan_rest(struct apply *apply, struct plan *plan_out, stru
     return rc;
 }
 
-/* After the loop has stopped: what comes next. */
-static enum dc_status conclude(struct apply *apply, struct plan *next_out, struct dc_error *err) {
-    struct apply_part *part = NULL;
+/* After the loop has stopped: what comes next, and what became of the steps (heap, the caller's). */
+static enum dc_status conclude(struct apply *apply, struct plan *next_out, struct executor_step **steps_out,
+                               struct dc_error *err) {
+    const size_t n_steps = apply->plan->n_steps;
     enum dc_status rc = executor_error(apply->executor, err);
     apply->result->is_whole = is_done(apply);
     if (rc == DC_OK && !apply->result->is_whole && apply->config->may_replan && !apply->is_interrupted &&
@@ -207,16 +208,17 @@ static enum dc_status conclude(struct apply *apply, struct plan *next_out, struc
             plan_doc_dispose(next_out);
         (void)uv_run(&apply->loop, UV_RUN_NOWAIT); /* an interrupt while it was planned */
     }
-    const size_t n_steps = apply->plan->n_steps;
-    if (rc == DC_OK)
-        rc = keep_part(apply, &part, err);
-    for (size_t i = 0; rc == DC_OK && i < n_steps; i++)
-        part->steps[i] = *executor_step(apply->executor, i);
+    *steps_out = calloc(n_steps + 1, sizeof(**steps_out));
+    if (*steps_out == NULL)
+        return error_set_nomem(err);
+    for (size_t i = 0; i < n_steps; i++)
+        (*steps_out)[i] = *executor_step(apply->executor, i);
     return rc;
 }
 
 /* `next_out` is empty where nothing follows. */
 static enum dc_status run_revision(struct apply *apply, struct plan *next_out, struct dc_error *err) {
+    struct executor_step *steps = NULL;
     *next_out = (struct plan){0};
     enum dc_status rc = open_executor(apply, err);
     if (rc != DC_OK)
@@ -230,10 +232,14 @@ static enum dc_status run_revision(struct apply *apply, struct plan *next_out, s
     if (apply->error.status != DC_OK)
         rc = error_set(err, apply->error.status, "%s", error_text(&apply->error));
     else
-        rc = conclude(apply, next_out, err);
+        rc = conclude(apply, next_out, &steps, err);
     apply_view_set(apply->config->view, NULL, NULL, apply->revision);
     executor_close(apply->executor);
     apply->executor = NULL;
+    (void)uv_run(&apply->loop, UV_RUN_DEFAULT); /* until it lets go of the plan */
+    if (rc == DC_OK)
+        return keep_part(apply, steps, err);
+    free(steps);
     return rc;
 }
 
