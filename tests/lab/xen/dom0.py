@@ -12,6 +12,10 @@ BEAT = re.compile(r"^beat (\d+) written (\d+) passes (\d+) bad (\d+) longest_gap
 TRIPLE_FAULT = re.compile(r"\(XEN\) d(\d+)v\d+ Triple fault")
 
 
+class Silent(MachineError):
+    """A guest that has a domain and says nothing."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Guest:
     """What a guest is told on its kernel's command line, see guest_init.c."""
@@ -83,7 +87,7 @@ class Dom0:
         """Empties what the guest says after a migration, for the next one."""
         self.machine.run(f": >/var/log/xen/console/guest-{name}--incoming.log")
 
-    def wait_for(self, what, condition, timeout_s):
+    def wait_for(self, what, condition, timeout_s, error=MachineError):
         """The first true value of condition()."""
         deadline = time.monotonic() + timeout_s
         while True:
@@ -91,7 +95,7 @@ class Dom0:
             if value:
                 return value
             if time.monotonic() > deadline:
-                raise MachineError(f"{what}: not within {timeout_s} s")
+                raise error(f"{what}: not within {timeout_s} s")
             time.sleep(0.5)
 
     def wait_until_alive(self, name, arrived=False, n_passes=2, since=None, timeout_s=60):
@@ -99,7 +103,11 @@ class Dom0:
         def looked():
             beats = self.beats(name, arrived)
             return beats[-1] if beats and beats[-1].n_passes - (since or beats[0]).n_passes >= n_passes else None
-        return self.wait_for(f"{name} lives", looked, timeout_s)
+        return self.wait_for(f"{name} lives", looked, timeout_s, Silent)
+
+    def registers(self, name):
+        """Of its processor, and what it runs."""
+        return self.machine.run(f"/usr/lib/xen-4.17/bin/xenctx $(xl domid {name}) 0 2>&1 | head -n 12")[1]
 
     def triple_faults(self):
         """The domids of the guests that died of one."""

@@ -23,7 +23,7 @@ PACKAGES = (
 WANTED = (
     r"\./(boot/(vmlinuz-.*|xen-4\.17-amd64\.gz)|lib/modules/.*/drivers/xen/.*\.ko|(usr/)?bin/(busybox|xenstore.*)"
     r"|usr/lib/x86_64-linux-gnu/.*\.so.*|usr/lib/xen-4\.17/(bin|boot)/.*|etc/xen/.*)")
-XEN_PROGRAMS = ("xl", "xenstored", "xenconsoled", "xen-init-dom0", "libxl-save-helper")
+XEN_PROGRAMS = ("xl", "xenstored", "xenconsoled", "xen-init-dom0", "libxl-save-helper", "xenctx")
 MODULES = ("xen-privcmd", "xen-evtchn", "xenfs/xenfs", "xen-gntdev", "xen-gntalloc")
 
 PLANNER_YAML = """\
