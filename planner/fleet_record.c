@@ -9,6 +9,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+void fleet_record_set_claim(struct vm_record *vm, struct host_record *host, const struct fleet_vm *said) {
+    fleet_record_drop_claim(vm);
+    vm->other = (struct vm_claim){host, *said};
+}
+
+void fleet_record_drop_claim(struct vm_record *vm) {
+    fleet_parts_dispose_vm(&vm->other.said);
+    vm->other = (struct vm_claim){.host = NULL};
+}
+
 static void free_host(struct host_record *host) {
     fleet_parts_dispose_host(&host->said);
     free(host->name);
@@ -18,6 +28,7 @@ static void free_host(struct host_record *host) {
 
 static void free_vm(struct vm_record *vm) {
     fleet_parts_dispose_vm(&vm->said);
+    fleet_record_drop_claim(vm);
     msg_prediction_dispose(&vm->latest);
     free(vm->boot_id);
     free(vm);

@@ -23,11 +23,18 @@ struct host_record {
     double seen_ms; /* monotonic */
 };
 
+/* A host that lists a VM which another has: its old one still, or its next one already. */
+struct vm_claim {
+    struct host_record *host; /* NULL: none */
+    struct fleet_vm said;
+};
+
 struct vm_record {
     char uuid[MSG_UUID_BYTES];
     struct host_record *host; /* NULL: gone; kept a while, since it may turn up elsewhere */
     double gone_ms;           /* monotonic, when it went */
     struct fleet_vm said;     /* by the last SNAPSHOT; its index `host` is not used */
+    struct vm_claim other;    /* who has it when `host` lists it no more */
     bool predicted;
     bool any_sample; /* its agent began anew, so sample numbers may have, too */
     char *boot_id;   /* of the latest prediction */
@@ -54,6 +61,10 @@ size_t fleet_record_position(const struct fleet_records *records, const struct h
 /* Finds or adds; NULL when out of memory. */
 struct host_record *fleet_record_host(struct fleet_records *records, const char *name);
 struct vm_record *fleet_record_vm(struct fleet_records *records, const char *uuid);
+
+/* The record owns `said`, and lets go of the claim that it had. */
+void fleet_record_set_claim(struct vm_record *vm, struct host_record *host, const struct fleet_vm *said);
+void fleet_record_drop_claim(struct vm_record *vm);
 
 /* VMs that are on no host now. */
 size_t fleet_record_count_gone(const struct fleet_records *records);

@@ -79,6 +79,18 @@ static void set_gone(struct vm_record *vm, struct fleet_clock now) {
     vm->gone_ms = now.monotonic_ms;
 }
 
+/* The host that it is on has it no more: it is its next host's, whose SNAPSHOT may have come before. */
+static void leave(struct vm_record *vm, struct fleet_clock now) {
+    if (vm->other.host == NULL || vm->other.host->silent) {
+        set_gone(vm, now);
+        return;
+    }
+    fleet_parts_dispose_vm(&vm->said);
+    vm->said = vm->other.said;
+    vm->host = vm->other.host;
+    vm->other = (struct vm_claim){.host = NULL};
+}
+
 /* A VM that another live host runs and this one only holds paused is on its way in. */
 static bool is_arriving(const struct vm_record *vm, const struct host_record *host, const struct fleet_vm *said) {
     return vm->host != NULL && vm->host != host && !vm->host->silent && said->state == FLEET_VM_PAUSED;
@@ -89,17 +101,32 @@ static enum dc_status apply_vm(struct fleet_state *state, struct host_record *ho
     struct vm_record *vm = fleet_record_vm(&state->records, said->uuid);
     if (vm == NULL)
         return error_set_nomem(err);
-    if (is_arriving(vm, host, said))
-        return DC_OK;
     struct fleet_vm copy;
     const enum dc_status rc = fleet_parts_copy_vm(said, &copy, err);
     if (rc != DC_OK)
         return rc;
-    fleet_parts_dispose_vm(&vm->said);
+    if (is_arriving(vm, host, said)) {
+        fleet_record_set_claim(vm, host, &copy);
+        return DC_OK;
+    }
+    if (vm->host != NULL && vm->host != host)
+        fleet_record_set_claim(vm, vm->host, &vm->said);
+    else
+        fleet_parts_dispose_vm(&vm->said);
+    if (vm->other.host == host)
+        fleet_record_drop_claim(vm);
     vm->said = copy;
     vm->host = host;
     vm->seen_unix_ms = now.unix_ms;
     return DC_OK;
+}
+
+/* `host` does not list it any more. */
+static void unlist(struct vm_record *vm, const struct host_record *host, struct fleet_clock now) {
+    if (vm->other.host == host)
+        fleet_record_drop_claim(vm);
+    if (vm->host == host)
+        leave(vm, now);
 }
 
 static int compare_uuids(const void *a, const void *b) {
@@ -118,8 +145,9 @@ static enum dc_status drop_unlisted(struct fleet_state *state, const struct host
     for (size_t i = 0; i < state->records.n_vms; i++) {
         struct vm_record *vm = state->records.vms[i];
         const char *uuid = vm->uuid;
-        if (vm->host == host && bsearch(&uuid, listed, snapshot->n_vms, sizeof(*listed), compare_uuids) == NULL)
-            set_gone(vm, now);
+        if ((vm->host == host || vm->other.host == host) &&
+            bsearch(&uuid, listed, snapshot->n_vms, sizeof(*listed), compare_uuids) == NULL)
+            unlist(vm, host, now);
     }
     free(listed);
     return DC_OK;
@@ -158,13 +186,17 @@ enum dc_status fleet_state_predict(struct fleet_state *state, const char *host, 
     return fleet_record_predict(vm, boot_id, prediction, err);
 }
 
-static void end_migration(struct fleet_state *state, struct vm_record *vm, const struct msg_event *event) {
+static void end_migration(struct fleet_state *state, struct vm_record *vm, const struct msg_event *event,
+                          struct fleet_clock now) {
     if (vm->said.state == FLEET_VM_MIGRATING)
         vm->said.state = FLEET_VM_RUNNING;
     struct host_record *peer =
         event->peer_host != NULL ? fleet_record_find_host(&state->records, event->peer_host) : NULL;
-    if (event->succeeded && peer != NULL && peer->reported)
-        vm->host = peer;
+    if (!event->succeeded || peer == NULL || !peer->reported)
+        return;
+    if (vm->other.host == peer)
+        leave(vm, now);
+    vm->host = peer;
 }
 
 enum dc_status fleet_state_event(struct fleet_state *state, const char *host, const struct msg_event *event,
@@ -177,13 +209,13 @@ enum dc_status fleet_state_event(struct fleet_state *state, const char *host, co
     case MSG_EVENT_VM_ADDED:
         break;
     case MSG_EVENT_VM_REMOVED:
-        set_gone(vm, now);
+        leave(vm, now);
         break;
     case MSG_EVENT_MIGRATION_BEGAN:
         vm->said.state = FLEET_VM_MIGRATING;
         break;
     case MSG_EVENT_MIGRATION_ENDED:
-        end_migration(state, vm, event);
+        end_migration(state, vm, event, now);
         break;
     }
     return DC_OK;

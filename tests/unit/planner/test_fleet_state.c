@@ -206,6 +206,27 @@ static void test_arriving_vm_stays_with_its_source(void **context) {
     assert_place(state, UUID_1, "h2", 0);
 }
 
+/* The new host may list a VM before the old one has left off doing so, in whatever order they speak. */
+static void test_moved_vm_is_its_new_hosts(void **context) {
+    struct fleet_state *state = *context;
+    SAY(state, "h1", start, "1r", "2r", NULL);
+    SAY(state, "h2", start, "1r", NULL);
+    assert_place(state, UUID_1, "h2", 0);
+    SAY(state, "h1", start, "1r", "2r", NULL);
+    SAY(state, "h1", start, "2r", NULL);
+    assert_place(state, UUID_1, "h2", 0);
+    SAY(state, "h2", start, NULL, NULL);
+    assert_place(state, UUID_1, NULL, 0); /* h1 gave up its claim */
+    SAY(state, "h3", start, "2p", NULL);
+    assert_place(state, UUID_2, "h1", 0);
+    SAY(state, "h1", start, NULL, NULL);
+    assert_place(state, UUID_2, "h3", 0);
+    SAY(state, "h1", start, "2r", NULL);
+    fleet_state_bye(state, "h3");
+    SAY(state, "h1", start, NULL, NULL);
+    assert_place(state, UUID_2, NULL, 0); /* who has gone silent claims nothing */
+}
+
 static void test_latest_sample_wins(void **context) {
     struct fleet_state *state = *context;
     SAY(state, "h1", start, "1r", NULL);
@@ -368,6 +389,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_gone_vms_are_forgotten_after_a_while, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_gone_vms_are_bounded_in_number, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_arriving_vm_stays_with_its_source, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_moved_vm_is_its_new_hosts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_latest_sample_wins, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_events, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_restored_vms, set_up, tear_down),
