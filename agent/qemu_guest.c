@@ -35,6 +35,7 @@ struct qemu_guest {
     struct qemu_facts facts, coming; /* `coming`: of a refresh that is under way */
     size_t n_answers;                /* taken of a refresh; QEMU_FACTS_QUERIES: none is under way */
     bool is_refresh_bad;
+    bool is_refresh_stale; /* something happened while it was under way */
     struct qemu_migration migration;
     struct qemu_burst *burst;
     struct memory_look look;
@@ -169,13 +170,18 @@ static void on_answer(void *context, const json_t *value, const struct dc_error 
         guest->is_refresh_bad = true;
         log_warn("source qemu: %s: %s", guest->facts.uuid, error_text(&why));
     }
-    if (guest->n_answers == QEMU_FACTS_QUERIES && !guest->is_refresh_bad)
+    if (guest->n_answers < QEMU_FACTS_QUERIES)
+        return;
+    if (!guest->is_refresh_bad)
         take_facts(guest);
+    if (guest->is_refresh_stale)
+        qemu_guest_refresh(guest);
 }
 
 void qemu_guest_refresh(struct qemu_guest *guest) {
     struct dc_error err = DC_ERROR_NONE;
-    if (!guest->is_ready || guest->is_closing || guest->n_answers < QEMU_FACTS_QUERIES)
+    guest->is_refresh_stale = guest->n_answers < QEMU_FACTS_QUERIES;
+    if (!guest->is_ready || guest->is_closing || guest->is_refresh_stale)
         return;
     qemu_facts_dispose(&guest->coming);
     guest->coming = (struct qemu_facts){.name = NULL};

@@ -100,7 +100,8 @@ def wait_for(cluster, condition, within_s=20):
         if fleet is not None and condition(fleet):
             return fleet
         time.sleep(0.1)
-    raise AssertionError(f"not so within {within_s} s: {json.dumps(fleet)[:3000]}\n{cluster.log('h1')[-1500:]}")
+    logs = "\n".join(f"--- {name}\n{cluster.log(name)[-1500:]}" for name in ("planner", *cluster.hosts))
+    raise AssertionError(f"not so within {within_s} s: {json.dumps(fleet)[:3000]}\n{logs}")
 
 
 def vm_of(fleet, uuid):
