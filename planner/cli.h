@@ -33,6 +33,7 @@ enum cli_format {
     CLI_WIDE,
     CLI_JSON,
     CLI_JSONL, /* an object a line; predict and apply only */
+    CLI_HTML,  /* a page; plans only */
 };
 
 enum cli_curve { CLI_CURVE_NONE, CLI_CURVE_BANDWIDTH, CLI_CURVE_RATE };
@@ -55,6 +56,7 @@ enum cli_group {
     CLI_APPLY = 1 << 12,      /* struct cli_apply's */
     CLI_IMPORT = 1 << 15,     /* --from, --stop-policy */
     CLI_EXPORT = 1 << 16,     /* --to, --toolstack, and --max-age as apply */
+    CLI_PAGE = 1 << 17,       /* -o html */
 };
 
 struct export_target;

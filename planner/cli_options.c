@@ -45,15 +45,26 @@ __attribute__((noreturn, format(printf, 2, 3))) static void usage_error(const st
 }
 
 static void parse_format(const struct parsing *parsing, const char *text, struct argp_state *state) {
-    static const char *const formats[] = {"table", "wide", "json", "jsonl"}; /* as enum cli_format */
-    const size_t n = (parsing->verb->groups & (CLI_PREDICT | CLI_APPLY)) != 0 ? 4 : 3;
-    for (size_t i = 0; i < n; i++) {
-        if (strcmp(text, formats[i]) == 0) {
+    static const struct {
+        const char *name;
+        unsigned groups; /* only for verbs of one of these; 0: for all */
+    } formats[] = {
+        [CLI_TABLE] = {"table", 0},      [CLI_WIDE] = {"wide", 0},
+        [CLI_JSON] = {"json", 0},        [CLI_JSONL] = {"jsonl", CLI_PREDICT | CLI_APPLY},
+        [CLI_HTML] = {"html", CLI_PAGE},
+    };
+    const unsigned groups = parsing->verb->groups;
+    for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+        if (strcmp(text, formats[i].name) == 0 && (formats[i].groups == 0 || (groups & formats[i].groups) != 0)) {
             parsing->cli->format = (enum cli_format)i;
             return;
         }
     }
-    usage_error(state, "-o: expected table, wide%s, got %s", n == 4 ? ", json or jsonl" : " or json", text);
+    usage_error(state, "-o: expected table, wide%s, got %s",
+                (groups & formats[CLI_JSONL].groups) != 0  ? ", json or jsonl"
+                : (groups & formats[CLI_HTML].groups) != 0 ? ", json or html"
+                                                           : " or json",
+                text);
 }
 
 /* Ends the process on a bad number, as usage_error does. */

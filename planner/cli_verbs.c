@@ -4,7 +4,10 @@
 
 #include <stdint.h>
 
-enum { PLAN_GROUPS = CLI_FLEET | CLI_FORMAT | CLI_OUT | CLI_LIMITS, READ_GROUPS = CLI_FLEET | CLI_FORMAT | CLI_OUT };
+enum {
+    READ_GROUPS = CLI_FLEET | CLI_FORMAT | CLI_OUT,
+    PLAN_GROUPS = READ_GROUPS | CLI_LIMITS | CLI_PAGE,
+};
 
 const struct cli_verb cli_verbs[] = {
     {"evacuate", "HOST...", "Plan how to empty hosts", PLAN_GROUPS, 1, SIZE_MAX, cmd_evacuate},
@@ -22,7 +25,8 @@ const struct cli_verb cli_verbs[] = {
     {"explain", "PLAN", "Say why a plan is as it is, or what to give up where there is none", READ_GROUPS, 1, 1,
      cmd_explain},
     {"verify", "PLAN", "Replay a plan against the fleet and say what breaks", READ_GROUPS, 1, 1, cmd_verify},
-    {"show", "PLAN", "Print a plan (a file, or an id the daemon knows)", READ_GROUPS, 1, 1, cmd_show},
+    {"show", "PLAN", "Print a plan (a file, or an id the daemon knows), or make a page of it", READ_GROUPS | CLI_PAGE,
+     1, 1, cmd_show},
     {"export", "--to TARGET PLAN", "Write a plan as a script (xl, xe, virsh) or an Ansible playbook",
      CLI_FLEET | CLI_OUT | CLI_EXPORT, 1, 1, cmd_export},
     {"hosts", "", "List the hosts", READ_GROUPS, 0, 0, cmd_hosts},

@@ -7,6 +7,7 @@
 #include "planner/answer.h"
 #include "planner/api_client.h"
 #include "planner/interrupt.h"
+#include "planner/page/plan_page.h"
 #include "planner/plan_table.h"
 
 #include <errno.h>
@@ -97,7 +98,7 @@ static enum dc_status plan_online(const struct cli *cli, const struct goal *goal
                       : api_client_plan(cli->socket_path, text, token, interrupt_watch(), &reply, err);
     if (rc == DC_OK)
         rc = plan_doc_read(reply.body, reply.n_bytes, plan_out, err);
-    /* Only the memory column comes from the fleet: a plan without it is a plan. */
+    /* Only the memory column and a page's capacities come from the fleet: a plan without it is a plan. */
     if (rc == DC_OK && cli->format != CLI_JSON)
         (void)!cli_load_fleet(cli, fleet, NULL);
 out:
@@ -110,9 +111,9 @@ out:
 enum dc_status cmd_plan_emit(const struct cli *cli, const struct plan *plan, const struct fleet *fleet,
                              struct dc_error *err) {
     enum dc_status rc;
-    if (cli->format == CLI_JSON) {
+    if (cli->format == CLI_JSON || cli->format == CLI_HTML) {
         char *text = NULL;
-        rc = plan_doc_write(plan, &text, err);
+        rc = cli->format == CLI_JSON ? plan_doc_write(plan, &text, err) : plan_page_write(plan, fleet, &text, err);
         if (rc == DC_OK)
             rc = cli_emit(cli, text, err);
         free(text);
