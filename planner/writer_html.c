@@ -68,11 +68,12 @@ static bool is_left(const struct html_writer *self, size_t field) {
     return self->fields[field].kind == WRITER_TEXT || self->fields[field].kind == WRITER_BOOL;
 }
 
-static void put_row(const struct html_writer *self, const char *tag, const size_t *shown, size_t n_shown, size_t row) {
+/* The headings, or the cells from `row` on. */
+static void put_row(const struct html_writer *self, bool is_head, const size_t *shown, size_t n_shown, size_t row) {
+    const char *tag = is_head ? "th" : "td";
     (void)fputs("<tr>", self->lists);
     for (size_t i = 0; i < n_shown; i++) {
-        const char *heading = self->fields[shown[i]].heading;
-        const char *cell = tag[1] == 'h' ? heading : self->cells[row + shown[i]];
+        const char *cell = is_head ? self->fields[shown[i]].heading : self->cells[row + shown[i]];
         (void)fprintf(self->lists, "<%s%s>", tag, is_left(self, shown[i]) ? "" : " class=\"n\"");
         html_text_put(self->lists, cell != NULL ? cell : "-");
         (void)fprintf(self->lists, "</%s>", tag);
@@ -93,10 +94,10 @@ static enum dc_status html_end(struct writer *writer, struct dc_error *err) {
             shown[n_shown++] = i;
     }
     (void)fprintf(self->lists, "<table id=\"%s\">\n<thead>", self->key);
-    put_row(self, "th", shown, n_shown, 0);
+    put_row(self, true, shown, n_shown, 0);
     (void)fputs("</thead>\n<tbody>\n", self->lists);
     for (size_t row = 0; row < self->n_cells; row += self->n_fields)
-        put_row(self, "td", shown, n_shown, row);
+        put_row(self, false, shown, n_shown, row);
     (void)fputs("</tbody>\n</table>\n", self->lists);
     free(shown);
     drop_cells(self);

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 'use strict';
 
-const LEFT = 150, RIGHT = 22;
+const frame = {left: 170, right: 22}; // what a chart leaves beside its time axis, for names
 const LANE = {most: 24, least: 7};
 const MOST_WAITS = 400; // more arrows than that are a tangle: then only those of one step
 
@@ -36,7 +36,7 @@ function renderBar(params, api) {
     const [end, bottom] = api.coord([step.end, step.lane + 1]).map(Math.round);
     const [median] = api.coord([step.median, 0]).map(Math.round);
     const gap = bottom - y > 14 ? 2 : bottom - y > 6 ? 1 : 0;
-    const top = y + gap, height = Math.max(1, bottom - y - 2 * gap), width = Math.max(2, end - x);
+    const top = y + gap, height = Math.max(1, bottom - y - 2 * gap), width = end - x > 3 ? end - x - 1 : Math.max(1, end - x); // a line between bars
     const scale = area.width / (view.until - view.from);
     const children = [rectOf(x, top, width, height, {fill: step.isHost ? colours.host : colours.late})];
     if (!step.isHost)
@@ -66,7 +66,7 @@ function renderRow(params, api) {
         {fill: params.dataIndex % 2 === 0 ? colours.band : colours.card})];
     if (bottom - top >= 10)
         children.push({type: 'text', style: {text: row.name, x: area.x - 8, y: (top + bottom) / 2, align: 'right',
-            verticalAlign: 'middle', fill: colours.text, font: `12px ${FONT}`, width: LEFT - 16, overflow: 'truncate',
+            verticalAlign: 'middle', fill: colours.text, font: `12px ${FONT}`, width: frame.left - 16, overflow: 'truncate',
             ellipsis: '\u2026'}});
     return {type: 'group', silent: true, children};
 }
@@ -124,8 +124,11 @@ function makeMarks() {
     if (plan.gap_frac !== null && plan.lower_bound_ms > 0)
         marks.push({at: plan.lower_bound_ms, text: `no plan is done before ${formatDuration(plan.lower_bound_ms)}`,
             colour: () => colours.good, dash: [2, 3]});
-    marks.push({at: makespan.p50, text: `done, p50: ${formatDuration(makespan.p50)}`, colour: () => colours.mark, dash: [6, 3]});
-    marks.push({at: makespan.p95, text: `done, p95: ${formatDuration(makespan.p95)}`, colour: () => colours.mark, dash: [2, 2]});
+    const [median, late] = [makespan.p50, makespan.p95].map(formatDuration);
+    if (median !== late)
+        marks.push({at: makespan.p50, text: `done, p50: ${median}`, colour: () => colours.mark, dash: [6, 3]});
+    marks.push({at: makespan.p95, text: `done, ${median === late ? 'p50 and ' : ''}p95: ${late}`, colour: () => colours.mark,
+        dash: [2, 2]});
     if (plan.goal?.deadline_ms > 0 && plan.goal.deadline_ms <= horizon)
         marks.push({at: plan.goal.deadline_ms, text: `deadline ${formatDuration(plan.goal.deadline_ms)}`,
             colour: () => colours.bad, dash: null});
@@ -168,10 +171,12 @@ const TICKS_MS = [100, 200, 500, 1e3, 2e3, 5e3, 10e3, 15e3, 30e3, 60e3, 120e3, 3
     14400e3, 21600e3, 43200e3];
 const tickOf = (span) => TICKS_MS.find((tick) => span / tick <= 10) ?? 86400e3 * Math.ceil(span / 864000e3);
 
+const formatTick = (ms) => formatClock(ms, tickOf(view.until - view.from) < 1000 ? 1 : 0);
+
 const timeAxis = () => ({type: 'value', id: 'time', min: 0, max: horizon, z: 1, interval: tickOf(view.until - view.from),
     position: 'top', axisLine: {show: false}, axisTick: {show: false},
     axisLabel: {color: colours.quiet, hideOverlap: true, showMaxLabel: false,
-        formatter: (ms) => formatClock(ms, view.until - view.from)},
+        formatter: formatTick},
     splitLine: {lineStyle: {color: colours.rule}}});
 
 const sliderStyle = () => ({borderColor: colours.rule, fillerColor: 'rgba(90, 140, 210, 0.18)', backgroundColor: 'transparent',
@@ -185,8 +190,8 @@ function zooms(rowsInView, nRows, bottom) {
     const list = [
         {type: 'inside', id: 'time', ...time, zoomOnMouseWheel: 'ctrl', moveOnMouseMove: true, moveOnMouseWheel: false,
             startValue: view.from, endValue: view.until},
-        {type: 'slider', id: 'time-slider', ...time, ...sliderStyle(), height: 16, bottom, left: LEFT, right: RIGHT,
-            labelFormatter: (ms) => formatClock(ms, view.until - view.from), startValue: view.from, endValue: view.until}];
+        {type: 'slider', id: 'time-slider', ...time, ...sliderStyle(), height: 16, bottom, left: frame.left, right: frame.right,
+            labelFormatter: (ms) => formatClock(ms, 1), startValue: view.from, endValue: view.until}];
     if (!fits)
         list.push({type: 'inside', id: 'rows', yAxisIndex: 0, filterMode: 'weakFilter', zoomOnMouseWheel: false,
             moveOnMouseWheel: true, moveOnMouseMove: true, startValue: 0, endValue: rowsInView},
@@ -207,7 +212,7 @@ function drawGantt() {
     gantt.chart.resize();
     gantt.chart.setOption({
         animation: false, textStyle: {fontFamily: FONT},
-        grid: {left: LEFT, right: RIGHT, top: 30, height: gantt.height},
+        grid: {left: frame.left, right: frame.right, top: 30, height: gantt.height},
         xAxis: timeAxis(),
         yAxis: {type: 'value', min: 0, max: gantt.nLanes, inverse: true, show: false},
         dataZoom: zooms(gantt.lanesInView, gantt.nLanes, 6),

@@ -19,17 +19,19 @@ function renderLinkRow(params, api) {
     const full = base - levelOf(row, row.capacity) * (base - top);
     const line = (y, style) => ({type: 'line', shape: {x1: area.x, x2: area.x + area.width, y1: y, y2: y}, style});
     const text = (words, y, fill, font) => ({type: 'text', style: {text: words, x: area.x - 8, y, align: 'right',
-        verticalAlign: 'middle', fill, font, width: LEFT - 14, overflow: 'truncate', ellipsis: '\u2026'}});
+        verticalAlign: 'middle', fill, font, width: frame.left - 14, overflow: 'truncate', ellipsis: '\u2026'}});
     const children = [line(base, {stroke: colours.rule, lineWidth: 1})];
     if (full >= area.y && full <= area.y + area.height)
         children.push(line(full, {stroke: row.isKnown ? colours.mark : colours.quiet, lineWidth: 1, lineDash: [4, 3], opacity: 0.6}));
-    const middle = (base + top) / 2;
-    const isTall = base - top >= 40;
-    if (middle > area.y && middle < area.y + area.height)
-        children.push(text(row.text === '' ? row.name : `${row.name}  ${row.text}`, isTall ? middle - 8 : middle + 3, colours.text, `11px ${FONT}`));
-    if (isTall && middle + 8 < area.y + area.height && middle > area.y)
-        children.push(text(`${formatRate(row.capacity)}${row.isKnown ? '' : ' at most'}, ${(100 * row.share).toFixed(0)} % used`, middle + 8,
-            colours.quiet, `11px ${FONT}`));
+    const isTall = base - top >= 44;
+    const used = `${formatRate(row.capacity)}${row.isKnown ? '' : ' at most'}, ${(100 * row.share).toFixed(0)} % used`;
+    const words = isTall ? [[row.name, colours.text], [row.text, colours.text], [used, colours.quiet]]
+        : [[`${row.name}  ${row.text}`, colours.text]];
+    words.forEach(([what, colour], i) => {
+        const y = (base + top) / 2 + 4 + 13 * (i - (words.length - 1) / 2);
+        if (y > area.y && y < area.y + area.height)
+            children.push(text(what, y, colour, `11px ${FONT}`));
+    });
     return x0 === undefined ? null : {type: 'group', silent: true, children};
 }
 
@@ -69,7 +71,7 @@ function drawLinks() {
     const n = Math.max(1, links.rows.length);
     links.chart.setOption({
         animation: false, textStyle: {fontFamily: FONT},
-        grid: {left: LEFT, right: RIGHT, top: 30, height: links.height},
+        grid: {left: frame.left, right: frame.right, top: 30, height: links.height},
         xAxis: timeAxis(),
         yAxis: {type: 'value', min: 0, max: n, inverse: true, show: false},
         dataZoom: zooms(links.inView, n, 6),

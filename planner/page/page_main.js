@@ -18,14 +18,15 @@ const namesOf = (list) => list.length === 0 ? '' : list.slice(0, 6).map((step) =
 
 function figuresOf(step) {
     const raw = step.raw, vm = knownVms.get(raw.vm);
-    const band = (q, format) => q.p50 === q.p95 ? format(q.p95) : `${format(q.p50)} (p50), ${format(q.p95)} (p95)`;
+    const band = (q) => formatDuration(q.p50) === formatDuration(q.p95) ? formatDuration(q.p95)
+        : `${formatDuration(q.p50)} (p50), ${formatDuration(q.p95)} (p95)`;
     const figures = [['step', `${step.id}: ${raw.hop ? 'hop' : ACTIONS.get(raw.action)}`],
         [step.isHost ? 'host' : 'from, to', step.isHost ? shownText(step.to) : `${shownText(step.from)} \u2192 ${shownText(step.to)}`],
-        ['when', `${formatClock(step.start, 3e4)} to ${formatClock(step.end, 3e4)}`]];
+        ['when', `${formatClock(step.start, 1)} to ${formatClock(step.end, 1)}`]];
     if (!step.isHost) {
-        figures.push(['takes', band(raw.migration_ms, formatDuration)]);
+        figures.push(['takes', band(raw.migration_ms)]);
         if (raw.action === 'migrate')
-            figures.push(['downtime', band(raw.downtime_ms, formatDuration) +
+            figures.push(['downtime', band(raw.downtime_ms) +
                 (vm?.downtime_budget_ms > 0 ? ` of ${formatDuration(vm.downtime_budget_ms)} allowed` : '')]);
         if (vm !== undefined)
             figures.push(['memory', formatBytes(vm.memory_bytes)]);
@@ -35,7 +36,7 @@ function figuresOf(step) {
     if (raw.delay_ms > 0)
         figures.push(['begins', `${formatDuration(raw.delay_ms)} after what it waits for`]);
     if (raw.not_before_ms > 0)
-        figures.push(['not before', formatClock(raw.not_before_ms, 3e4)]);
+        figures.push(['not before', formatClock(raw.not_before_ms, 1)]);
     figures.push(['waits for', namesOf(step.after) || 'no other step']);
     figures.push(['waited for by', namesOf(step.behind) || 'no other step']);
     return figures;
@@ -199,6 +200,7 @@ function bindTable() {
 
 function draw() {
     readColours();
+    frame.left = Math.max(80, Math.min(170, byId('gantt').clientWidth * 0.16));
     drawGantt();
     drawLinks();
     drawFocus();
@@ -240,6 +242,15 @@ function pressBy(by) {
     draw();
 }
 
+// The last of what comes in quick succession, when it has ended.
+function late(what) {
+    let timer = 0;
+    return (event) => {
+        clearTimeout(timer);
+        timer = setTimeout(() => what(event), 120);
+    };
+}
+
 function listen() {
     byId('by-to').addEventListener('click', () => pressBy('to'));
     byId('by-from').addEventListener('click', () => pressBy('from'));
@@ -251,14 +262,10 @@ function listen() {
         fillLegend();
         draw();
     });
-    let timer = 0;
-    byId('filter').addEventListener('input', (event) => {
-        clearTimeout(timer);
-        timer = setTimeout(() => {
-            view.query = event.target.value.trim().toLowerCase();
-            draw();
-        }, 120);
-    });
+    byId('filter').addEventListener('input', late((event) => {
+        view.query = event.target.value.trim().toLowerCase();
+        draw();
+    }));
     byId('theme').addEventListener('click', () => {
         setTheme(THEMES[(THEMES.indexOf(byId('theme').dataset.choice) + 1) % THEMES.length]);
         draw();
@@ -267,7 +274,7 @@ function listen() {
         setTheme(byId('theme').dataset.choice);
         draw();
     });
-    window.addEventListener('resize', draw);
+    window.addEventListener('resize', late(draw));
     document.addEventListener('DOMContentLoaded', bindTable);
     let before = 'light';
     window.addEventListener('beforeprint', () => {

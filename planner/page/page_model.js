@@ -37,9 +37,8 @@ function formatDuration(ms) {
     return `${Math.floor(n / 60)} ${unit === 1e3 ? 'min' : 'h'} ${rest} ${unit === 1e3 ? 's' : 'min'}`;
 }
 
-// A moment of the plan: "1:23.4", with as much behind the point as `span` (what is in view) calls for.
-function formatClock(ms, span) {
-    const digits = span < 3000 ? 2 : span < 60e3 ? 1 : 0;
+// A moment of the plan: "1:23.4", with so many digits behind the point.
+function formatClock(ms, digits) {
     const scale = 10 ** digits;
     const n = Math.round(ms / 1e3 * scale);
     const seconds = ((n / scale) % 60).toFixed(digits).padStart(digits > 0 ? 3 + digits : 2, '0');

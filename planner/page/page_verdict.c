@@ -78,7 +78,7 @@ static struct counts count(const struct plan *plan, const struct fleet *fleet) {
             continue;
         counts.n_moves++;
         counts.n_hops += step->hop ? 1 : 0;
-        if (step->downtime_ms.p95 > worst_ms) {
+        if (step->downtime_ms.p95 >= worst_ms) {
             worst_ms = step->downtime_ms.p95;
             counts.worst_name = step->vm_name;
         }
@@ -137,7 +137,10 @@ static void put_time_tiles(FILE *stream, const struct plan *plan) {
         put_tile(stream, "", "Best possible (p95)", "not known", "no bound could be proved");
         return;
     }
-    (void)snprintf(small, sizeof(small), "this plan is within %.2f %% of that", 100 * fmax(0, plan->gap_frac));
+    if (plan->gap_frac < 5e-5)
+        (void)snprintf(small, sizeof(small), "no plan is quicker than this");
+    else
+        (void)snprintf(small, sizeof(small), "no plan is quicker; this one takes %.2f %% longer", 100 * plan->gap_frac);
     put_tile(stream, "", "Best possible (p95)", units_format_duration(plan->lower_bound_ms, value, sizeof(value)),
              small);
 }
@@ -146,7 +149,7 @@ static void put_move_tiles(FILE *stream, const struct plan *plan, const struct c
     char value[UNITS_TEXT_BYTES], bytes[UNITS_TEXT_BYTES], small[SMALL_BYTES], hops[60] = "";
     (void)snprintf(value, sizeof(value), "%zu", counts->n_moves);
     if (counts->n_hops > 0)
-        (void)snprintf(hops, sizeof(hops), ", %zu of them by a third host", counts->n_hops);
+        (void)snprintf(hops, sizeof(hops), ", %zu of them to a third host on the way", counts->n_hops);
     (void)snprintf(small, sizeof(small), "%s sent%s", units_format_bytes(plan->bytes, bytes, sizeof(bytes)), hops);
     put_tile(stream, "", "Migrations", value, small);
     if (counts->worst_name != NULL)

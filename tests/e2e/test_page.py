@@ -9,6 +9,7 @@ import re
 import pytest
 
 import goals
+from lone_planner import LonePlanner
 from test_cli import FLEETS, decamp, ok, plan_of
 
 HOSTILE = ["</script><img src=x onerror=alert(1)>", "<!--<script>", "\"'><svg/onload=alert(2)>", "a\u202eb\u2028c",
@@ -141,6 +142,10 @@ def test_the_verdict_says_what_was_kept_and_what_was_broken(tmp_path):
     plan = asked.plan("evacuate", "h1", "--deadline", "30m")
     _, text = page_of(plan, tmp_path, "--fleet", asked.path)
     assert "All of it can be done:" in text and "It is proved that no plan is quicker." in text
+    tiles = re.findall(r"<dt>([^<]*)</dt><dd>([^<]*)</dd>", text)
+    assert [label for label, _ in tiles[:5]] == ["Done in (p95)", "Best possible (p95)", "Migrations", "Longest downtime (p95)",
+                                                 "Budgets"]
+    assert dict(tiles)["Migrations"] == str(len(plan["steps"])) and dict(tiles)["Budgets"] == "all kept"
     assert f"{len(plan['steps'])} of {len(plan['steps'])} downtime budgets kept; the deadline of 30 min 00 s is kept (p95)" in text
     for vm in document["vms"]:
         vm["downtime_budget_ms"] = 1
@@ -187,6 +192,32 @@ def test_the_same_plan_is_the_same_page(tmp_path):
     assert ok("evacuate", "h1", "--fleet", fleet, "-o", "html", "--out", path) == ""
     assert path.read_text(encoding="utf-8") == asked
     check_self_contained(asked)
+
+
+def test_the_daemons_plan_comes_with_the_fleet_it_was_made_from(tmp_path):
+    with LonePlanner(tmp_path) as planner:
+        planner.full_agent("h1", ["web1", "db1"])
+        for host in ("h2", "h3"):
+            planner.full_agent(host, [])
+        planner.wait_predicted(2)
+        planner.wait(lambda: len(planner.hosts()) == 3, "not three hosts")
+        status, plan = planner.request("POST", "/v1/plans", {"verb": "evacuate", "hosts": ["h1"]})
+        assert status == 200, plan
+        path = tmp_path / "plan.json"
+        path.write_text(json.dumps(plan), encoding="utf-8")
+        pages = {ok("show", name, "--socket", planner.socket, "-o", "html") for name in (plan["id"], path)}
+    (text,) = pages
+    network = json.loads("".join(check_self_contained(text).texts["script", "network"]))
+    assert network["links"].keys() == {n for s in plan["steps"] for n in s["path"]}
+    assert network["vms"].keys() == {s["vm"] for s in plan["steps"]}
+
+
+def test_another_fleet_than_the_plans_is_said(tmp_path):
+    plan = plan_of("evacuate", "h1", "--fleet", FLEETS / "small.json")
+    (tmp_path / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
+    for fleet, is_said in (("small", False), ("rules", True)):
+        result = decamp("show", tmp_path / "plan.json", "--fleet", FLEETS / f"{fleet}.json", "-o", "html")
+        assert result.returncode == 0 and ("not the fleet that the plan was made from" in result.stderr) == is_said
 
 
 @pytest.mark.parametrize("verb", [["hosts"], ["predict"], ["explain", "plan.json"]])

@@ -140,6 +140,37 @@ def test_the_pointer_shows_a_steps_figures_and_a_click_marks_it(tab, tmp_path):
     tab.check_console()
 
 
+def test_a_link_shows_whose_bytes_it_carries(tab, tmp_path):
+    plan, path = evacuation(tmp_path)
+    tab.open(path)
+    index, at, step = tab.run("""const {index, part} = links.data[3];
+        return [index, (part.pieces[0][0] + part.pieces[0][1]) / 2, part.step.id]""")
+    tab.mouse("mouseMoved", "links", [at, index + 0.8])
+    tab.until("return !byId('tip').hidden && view.focus.id === arguments[0]", step)
+    (name,) = (s["vm_name"] for s in plan["steps"] if s["id"] == step)
+    assert tab.run("return byId('tip').querySelector('b').textContent") == name
+    assert tab.run("return overlays.get(links.chart).childCount()") == 2  # on the way out and on the way in
+    tab.check_console()
+
+
+def test_print_is_light_and_whole(tab, tmp_path):
+    plan, path = evacuation(tmp_path)
+    try:
+        tab.command("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}])
+        tab.open(path)
+        tab.run("window.seen = []; window.addEventListener('beforeprint', () => seen.push(colours.card))")
+        tab.command("Page.printToPDF", printBackground=True)
+        assert tab.run("return seen") == ["#ffffff"]
+        assert tab.run("return document.documentElement.dataset.theme") == "dark"
+        tab.command("Emulation.setEmulatedMedia", media="print")
+        assert not tab.run("return byId('filter').checkVisibility()")
+        assert tab.run("return document.querySelector('.table').scrollHeight <= document.querySelector('.table').clientHeight + 1")
+        assert tab.run("return document.querySelectorAll('#steps tbody tr').length") == len(plan["steps"])
+        tab.check_console()
+    finally:
+        tab.command("Emulation.setEmulatedMedia", media="", features=[])
+
+
 def test_filter_rows_and_zoom(tab, tmp_path):
     plan, path = evacuation(tmp_path)
     tab.open(path)
