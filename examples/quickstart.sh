@@ -6,7 +6,7 @@
 # Installs what is needed (from debian/control), builds, makes keys, starts one
 # planner and four agents on loopback that replay recorded page dirtying of 24
 # VMs, waits for their predictions and asks: how do we empty host1? Leaves
-# plan.json and fleet.json in the current folder and stops all it started.
+# plan.json, fleet.json and plan.html in the current folder and stops all it started.
 # SPDX-License-Identifier: GPL-3.0-or-later
 set -euo pipefail
 
@@ -97,9 +97,10 @@ decamp evacuate host1 -o json --out "$out/plan.json"
 plan_id=$(sed -n 's/^ *"id": "\([0-9a-f]*\)".*/\1/p' "$out/plan.json" | head -n 1)
 decamp snapshot "$plan_id" --out "$out/fleet.json" # the fleet that this plan was made from
 decamp show "$out/plan.json" --fleet "$out/fleet.json"
+decamp show "$out/plan.json" --fleet "$out/fleet.json" -o html --out "$out/plan.html"
 
 say "decamp verify plan.json --fleet fleet.json"
 decamp verify "$out/plan.json" --fleet "$out/fleet.json"
 
 stop_all
-say "done: $out/plan.json and $out/fleet.json are yours to look at"
+say "done: open $out/plan.html in a browser; $out/plan.json and $out/fleet.json are yours, too"

@@ -187,7 +187,7 @@ function filterTable() {
 function bindTable() {
     for (const row of document.querySelectorAll('#steps tbody tr'))
         tableRows.set(Number(row.cells[0].textContent), row);
-    byId('steps').tBodies[0].addEventListener('click', (event) => {
+    byId('steps')?.tBodies[0].addEventListener('click', (event) => {
         const row = event.target.closest('tr');
         const step = stepOfId.get(Number(row.cells[0].textContent));
         if (step !== undefined)
@@ -199,6 +199,8 @@ function bindTable() {
 // --- everything ---
 
 function draw() {
+    if (gantt.chart === null)
+        return;
     readColours();
     frame.left = Math.max(80, Math.min(170, byId('gantt').clientWidth * 0.16));
     drawGantt();
@@ -291,6 +293,7 @@ function listen() {
 function start() {
     document.documentElement.classList.add('scripts');
     setTheme('system');
+    listen();
     if (steps.length === 0) {
         byId('figures').hidden = true;
         return;
@@ -306,12 +309,11 @@ function start() {
     tie(links.chart, gantt.chart);
     explainLinks();
     fillLegend();
-    listen();
     draw();
-    // After the next picture that the browser shows: for those who measure it.
-    requestAnimationFrame(() => setTimeout(() => {
-        document.documentElement.dataset.drawnMs = String(Math.round(performance.now()));
-    }));
 }
 
 start();
+// After the next picture that the browser shows: for those who measure it.
+requestAnimationFrame(() => setTimeout(() => {
+    document.documentElement.dataset.drawnMs = String(Math.round(performance.now()));
+}));

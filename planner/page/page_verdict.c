@@ -184,6 +184,16 @@ static void put_budget_tile(FILE *stream, const struct plan *plan, const struct 
     put_tile(stream, n_broken > 0 ? "bad" : "good", "Budgets", n_broken > 0 ? value : "all kept", small);
 }
 
+static bool has_ways_out(const struct plan *plan) {
+    size_t i;
+    const json_t *conflict;
+    json_array_foreach(plan->conflicts, i, conflict) {
+        if (json_array_size(json_object_get(conflict, "relax")) > 0)
+            return true;
+    }
+    return false;
+}
+
 void page_verdict_put(FILE *stream, const struct plan *plan, const struct fleet *fleet) {
     const struct counts counts = count(plan, fleet);
     char value[UNITS_TEXT_BYTES];
@@ -196,7 +206,8 @@ void page_verdict_put(FILE *stream, const struct plan *plan, const struct fleet 
     }
     if (json_array_size(plan->conflicts) > 0) {
         (void)snprintf(value, sizeof(value), "%zu", json_array_size(plan->conflicts));
-        put_tile(stream, "bad", "Conflicts", value, "ways out of each stand below, all of them tried");
+        put_tile(stream, "bad", "Conflicts", value,
+                 has_ways_out(plan) ? "they stand below, with ways out that were tried" : "they stand below");
     }
     (void)fputs("</dl>\n", stream);
 }

@@ -10,7 +10,7 @@ import pytest
 
 import goals
 from lone_planner import LonePlanner
-from test_cli import FLEETS, decamp, ok, plan_of
+from test_cli import FLEETS, ROOT, decamp, ok, plan_of
 
 HOSTILE = ["</script><img src=x onerror=alert(1)>", "<!--<script>", "\"'><svg/onload=alert(2)>", "a\u202eb\u2028c",
            "line\nbreak\ttab", "&lt;b&gt;&amp;", "javascript:alert(3)", "${7*7}{{7*7}}@steps@", "gr\u00fcn \u65e5\u672c \U0001f600",
@@ -218,6 +218,17 @@ def test_another_fleet_than_the_plans_is_said(tmp_path):
     for fleet, is_said in (("small", False), ("rules", True)):
         result = decamp("show", tmp_path / "plan.json", "--fleet", FLEETS / f"{fleet}.json", "-o", "html")
         assert result.returncode == 0 and ("not the fleet that the plan was made from" in result.stderr) == is_said
+
+
+def test_the_bundle_is_of_the_versions_that_are_named():
+    folder = ROOT / "planner" / "page" / "echarts"
+    wanted = json.loads((folder / "package.json").read_text(encoding="utf-8"))["devDependencies"]
+    locked = json.loads((folder / "package-lock.json").read_text(encoding="utf-8"))["packages"]
+    assert all(locked[f"node_modules/{name}"]["version"] == version for name, version in wanted.items())
+    assert not any("resolved" in package for package in locked.values())  # from whichever registry is at hand
+    bundle = (folder / "echarts.min.js").read_text(encoding="ascii")
+    assert f'"{wanted["echarts"]}"' in bundle
+    assert all(line in bundle for line in ("Copyright (c) 2017, Baidu Inc.", "Apache License 2.0", "Mike Bostock"))
 
 
 @pytest.mark.parametrize("verb", [["hosts"], ["predict"], ["explain", "plan.json"]])

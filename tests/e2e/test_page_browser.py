@@ -256,6 +256,21 @@ def test_hostile_names_stay_text(tab, tmp_path):
     tab.check_console()
 
 
+def test_a_question_without_a_plan_has_no_charts(tab, tmp_path):
+    document = goals.fleet(2, [goals.vm(0, "h1"), goals.vm(1, "h2")])
+    path = tmp_path / "page.html"
+    (tmp_path / "fleet.json").write_text(json.dumps(document), encoding="utf-8")
+    ok("evacuate", "h1", "h2", "--fleet", tmp_path / "fleet.json", "-o", "html", "--out", path, code=3)
+    tab.open(path)
+    assert "There is no plan." in tab.run("return document.querySelector('.verdict').textContent")
+    assert tab.run("return document.querySelectorAll('dt.bad').length") == 2
+    assert not tab.run("return byId('figures').checkVisibility()") and not tab.run(
+        "return document.querySelector('.table').checkVisibility()")
+    tab.run("byId('theme').click(); byId('theme').click()")
+    assert tab.run("return document.documentElement.dataset.theme") == "dark"
+    tab.check_console()
+
+
 def test_without_scripts_the_table_is_there(tab, tmp_path):
     plan, path = evacuation(tmp_path)
     try:

@@ -18,5 +18,6 @@ def test_quickstart(tmp_path):
     on_host1 = {v["uuid"] for v in fleet["vms"] if v["host"] == "host1"}
     assert len(on_host1) == 6
     assert {s["vm"] for s in plan["steps"]} == on_host1
+    assert plan["id"] in (tmp_path / "plan.html").read_text(encoding="utf-8")
     assert all(s["to"] != "host1" for s in plan["steps"])
     assert plan["gap_frac"] < 0.10
