@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 static const double default_max_age_ms = 3600e3;
+static const double watch_interval_ms = 3000;
 
 static const struct writer_field step_fields[] = {
     {"step", "#", WRITER_COUNT, false},
@@ -164,6 +165,7 @@ enum dc_status cmd_apply(const struct cli *cli, enum cli_exit *exit_out, struct 
         .state_dir = state_dir,
         .is_resumed = cli->apply.is_resumed,
         .may_replan = !cli->apply.keeps_plan,
+        .watch_interval_ms = watch_interval_ms,
         .max_age_ms = cli->apply.max_age_ms > 0 ? cli->apply.max_age_ms : default_max_age_ms,
         .socket_path = cli->fleet_path == NULL ? cli->socket_path : NULL,
         .view = view,

@@ -6,6 +6,7 @@
 #include "planner/api_client.h"
 #include "planner/apply/preflight.h"
 #include "planner/apply/replan.h"
+#include "planner/apply/watch.h"
 #include "proto/msg.h"
 
 #include <math.h>
@@ -16,6 +17,8 @@
 
 enum { MOST_REVISIONS = 8 };
 
+static const double search_limit_ms = 5000; /* for the rest of a plan: nothing moves meanwhile */
+
 struct apply {
     const struct apply_config *config;
     struct journal *journal;
@@ -25,9 +28,10 @@ struct apply {
     struct plan *plan; /* of the present revision */
     unsigned revision;
     struct executor *executor;
-    double began_ms; /* monotonic */
-    bool is_first;   /* begins after a check */
-    bool is_resumed; /* begins where the journal ends */
+    struct watch *watch; /* NULL: the plan is kept whatever happens */
+    double began_ms;     /* monotonic */
+    bool is_first;       /* begins after a check */
+    bool is_resumed;     /* begins where the journal ends */
     bool is_interrupted, has_no_agents;
     struct dc_error error;
 };
@@ -122,7 +126,41 @@ static void on_interrupt(uv_signal_t *handle, int number) {
     executor_abort(apply->executor);
 }
 
+static void on_stale(void *context, const char *reason) {
+    struct apply *apply = context;
+    char text[320];
+    (void)snprintf(text, sizeof(text), "%s: no more begins until the rest is planned anew", reason);
+    apply_view_note(apply->config->view, SIZE_MAX, text);
+    executor_stop(apply->executor, reason);
+}
+
+static void on_watch_note(void *context, const char *text) {
+    struct apply *apply = context;
+    apply_view_note(apply->config->view, SIZE_MAX, text);
+}
+
 /* --- one revision --- */
+
+static enum dc_status load_fleet(void *context, struct fleet *fleet_out, struct dc_error *err) {
+    const struct apply *apply = context;
+    return apply->config->load_fleet(apply->config->context, fleet_out, err);
+}
+
+static enum dc_status open_watch(struct apply *apply, struct dc_error *err) {
+    const struct watch_config config = {
+        .loop = &apply->loop,
+        .plan = apply->plan,
+        .executor = apply->executor,
+        .journal = apply->journal,
+        .elapsed_before_ms = 1e3 * clock_monotonic_s() - apply->began_ms,
+        .interval_ms = apply->config->watch_interval_ms,
+        .context = apply,
+        .load_fleet = load_fleet,
+        .note = on_watch_note,
+        .stale = on_stale,
+    };
+    return apply->config->may_replan ? watch_open(&config, &apply->watch, err) : DC_OK;
+}
 
 static enum dc_status open_executor(struct apply *apply, struct dc_error *err) {
     const struct executor_config config = {
@@ -172,27 +210,50 @@ static enum dc_status write_end(struct apply *apply, const char *text, struct dc
     return journal_write(apply->journal, &entry, err);
 }
 
+static void tell_change(void *view, const char *text) {
+    apply_view_note(view, SIZE_MAX, text);
+}
+
+static bool is_late(const struct apply *apply, const struct plan *next) {
+    return json_object_get(apply->plan->goal, "deadline_ms") != NULL &&
+           json_object_get(next->goal, "deadline_ms") == NULL;
+}
+
 /* The next plan, for what is left; `plan_out` is empty where there is nothing to be done any more. */
 static enum dc_status plan_rest(struct apply *apply, struct plan *plan_out, struct dc_error *err) {
-    const struct apply_config *config = apply->config;
     struct fleet fleet = {0};
-    char note[160];
-    enum dc_status rc = config->load_fleet(config->context, &fleet, err);
+    const struct replan_request request = {.journal = apply->journal,
+                                           .plan = apply->plan,
+                                           .executor = apply->executor,
+                                           .elapsed_ms = 1e3 * clock_monotonic_s() - apply->began_ms,
+                                           .search_limit_ms = search_limit_ms,
+                                           .may_be_late = true};
+    enum dc_status rc = load_fleet(apply, &fleet, err);
     if (rc == DC_OK)
         rc = replan_place(apply->journal, &fleet, err);
     if (rc == DC_OK)
-        rc = replan_make(apply->journal, apply->plan, apply->executor, &fleet,
-                         1e3 * clock_monotonic_s() - apply->began_ms, plan_out, err);
+        rc = replan_make(&request, &fleet, plan_out, err);
     fleet_doc_dispose(&fleet);
-    if (rc == DC_OK && plan_out->n_steps > 0)
-        (void)snprintf(note, sizeof(note), "planned anew: %zu steps, %.1f s", plan_out->n_steps,
-                       plan_out->makespan_ms.p50 / 1e3);
-    else if (rc == DC_OK)
+    return rc;
+}
+
+static void tell_rest(const struct apply *apply, const struct plan *next, const struct dc_error *why) {
+    char note[160];
+    if (why->status != DC_OK)
+        (void)snprintf(note, sizeof(note), "cannot be planned anew: %.120s", error_text(why));
+    else if (next->n_steps == 0)
         (void)snprintf(note, sizeof(note), "planned anew: nothing more can be done");
     else
-        (void)snprintf(note, sizeof(note), "cannot be planned anew: %.120s", error_text(err));
-    apply_view_note(config->view, SIZE_MAX, note);
-    return rc;
+        (void)snprintf(note, sizeof(note), "planned anew: %zu steps, %.1f s%s", next->n_steps,
+                       next->makespan_ms.p50 / 1e3, is_late(apply, next) ? ", past the deadline" : "");
+    apply_view_note(apply->config->view, SIZE_MAX, note);
+    replan_tell(apply->plan, apply->executor, next, tell_change, apply->config->view);
+}
+
+/* Is there a rest to be planned? Of hosts that are to be emptied, what has come to them meanwhile. */
+static bool may_be_left(const struct apply *apply) {
+    const char *verb = json_string_value(json_object_get(apply->plan->goal, "verb"));
+    return !apply->result->is_whole || (verb != NULL && strcmp(verb, "evacuate") == 0);
 }
 
 /* After the loop has stopped: what comes next, and what became of the steps (heap, the caller's). */
@@ -201,11 +262,15 @@ static enum dc_status conclude(struct apply *apply, struct plan *next_out, struc
     const size_t n_steps = apply->plan->n_steps;
     enum dc_status rc = executor_error(apply->executor, err);
     apply->result->is_whole = is_done(apply);
-    if (rc == DC_OK && !apply->result->is_whole && apply->config->may_replan && !apply->is_interrupted &&
+    if (rc == DC_OK && may_be_left(apply) && apply->config->may_replan && !apply->is_interrupted &&
         apply->revision + 1 < MOST_REVISIONS) {
         struct dc_error why = DC_ERROR_NONE; /* what was done stays done */
         if (plan_rest(apply, next_out, &why) != DC_OK)
             plan_doc_dispose(next_out);
+        const bool is_none_left = why.status != DC_OK || (next_out->n_steps == 0 && plan_doc_is_whole(next_out));
+        if (!apply->result->is_whole || !is_none_left)
+            tell_rest(apply, next_out, &why);
+        apply->result->is_whole = apply->result->is_whole && is_none_left;
         (void)uv_run(&apply->loop, UV_RUN_NOWAIT); /* an interrupt while it was planned */
     }
     *steps_out = calloc(n_steps + 1, sizeof(**steps_out));
@@ -228,7 +293,10 @@ static enum dc_status run_revision(struct apply *apply, struct plan *next_out, s
         executor_check(apply->executor);
     else
         executor_begin(apply->executor);
-    (void)uv_run(&apply->loop, UV_RUN_DEFAULT);
+    if (open_watch(apply, &apply->error) == DC_OK)
+        (void)uv_run(&apply->loop, UV_RUN_DEFAULT);
+    watch_close(apply->watch);
+    apply->watch = NULL;
     if (apply->error.status != DC_OK)
         rc = error_set(err, apply->error.status, "%s", error_text(&apply->error));
     else

@@ -17,8 +17,9 @@ struct apply_config {
     const char *state_dir;   /* where journals are kept */
     bool is_resumed;         /* go on with a plan that was begun */
     bool may_replan;
-    double max_age_ms;       /* of a plan that is begun */
-    const char *socket_path; /* of the daemon, for HOLD and RELEASE; NULL: there is none */
+    double max_age_ms;        /* of a plan that is begun */
+    double watch_interval_ms; /* how often the fleet is looked at while the plan runs */
+    const char *socket_path;  /* of the daemon, for HOLD and RELEASE; NULL: there is none */
     struct executor_options options;
     struct apply_view *view; /* lent */
     void *context;

@@ -107,10 +107,15 @@ static void draw(struct apply_view *view) {
             n_rows++;
         }
     }
-    (void)fprintf(stderr, "  └─ %zu of %zu steps done, %zu failed; %.1f s, all of it by %.1f s (p95 %.1f s)\033[K\n",
-                  n_done, plan->n_steps, n_failed, now_ms / 1e3,
-                  apply_view_eta_ms(plan, view->executor, plan->makespan_ms.p50) / 1e3,
-                  apply_view_eta_ms(plan, view->executor, plan->makespan_ms.p95) / 1e3);
+    const double p95_ms = apply_view_eta_ms(plan, view->executor, plan->makespan_ms.p95);
+    const double deadline_ms = json_number_value(json_object_get(plan->goal, "deadline_ms"));
+    (void)fprintf(stderr, "  └─ %zu of %zu steps done, %zu failed; %.1f s, all of it by %.1f s (p95 %.1f s", n_done,
+                  plan->n_steps, n_failed, now_ms / 1e3,
+                  apply_view_eta_ms(plan, view->executor, plan->makespan_ms.p50) / 1e3, p95_ms / 1e3);
+    if (deadline_ms > 0)
+        (void)fprintf(stderr, ", %.1f s %s the deadline", fabs(deadline_ms - p95_ms) / 1e3,
+                      p95_ms <= deadline_ms ? "before" : "past");
+    (void)fputs(")\033[K\n", stderr);
     view->n_drawn = (unsigned)n_rows + 1;
     view->drawn_ms = 1e3 * clock_monotonic_s();
 }
@@ -235,6 +240,7 @@ void apply_view_progress(struct apply_view *view, size_t step) {
         return;
     if (view->config.is_jsonl) {
         const struct executor_step *shown = executor_step(view->executor, step);
+        const double deadline_ms = json_number_value(json_object_get(view->plan->goal, "deadline_ms"));
         json_t *object = event_of(view, "progress", step);
         set_known(object, "bandwidth_bytes_per_s", shown->bandwidth_bytes_per_s);
         if (shown->has_progress) {
@@ -245,6 +251,10 @@ void apply_view_progress(struct apply_view *view, size_t step) {
         }
         set_known(object, "eta_p50_ms", apply_view_eta_ms(view->plan, view->executor, view->plan->makespan_ms.p50));
         set_known(object, "eta_p95_ms", apply_view_eta_ms(view->plan, view->executor, view->plan->makespan_ms.p95));
+        if (deadline_ms > 0)
+            (void)json_object_set_new(
+                object, "margin_p95_ms",
+                json_real(deadline_ms - apply_view_eta_ms(view->plan, view->executor, view->plan->makespan_ms.p95)));
         emit(object);
     }
     if (1e3 * clock_monotonic_s() - view->drawn_ms >= redraw_ms)

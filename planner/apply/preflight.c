@@ -8,12 +8,12 @@
 #include <string.h>
 
 struct preflight {
-    const struct plan *plan;
     const struct fleet *fleet;
     json_t *differences;
-    bool *is_on;      /* [n_hosts]: by the fleet, or booted by a step */
-    size_t *steps_of; /* [n_vms]: so many steps of it were looked at */
-    bool *was_said;   /* [n_hosts] */
+    const bool *is_left; /* [n_steps]; NULL: none has begun */
+    bool *is_on;         /* [n_hosts]: by the fleet, or booted by a step */
+    size_t *steps_of;    /* [n_vms]: so many steps of it were looked at */
+    bool *was_said;      /* [n_hosts] */
 };
 
 static enum dc_status check_host(struct preflight *preflight, const char *name, struct dc_error *err) {
@@ -45,6 +45,8 @@ static enum dc_status check_vm(struct preflight *preflight, const struct plan_st
     if (strcmp(host, step->from) != 0)
         return plan_check_say(said, err, "%s: the plan takes it from %s, it is on %s", step->vm_name, step->from, host);
     const enum fleet_vm_state expected = step->action == PLAN_COLD_MIGRATE ? FLEET_VM_SHUTOFF : FLEET_VM_RUNNING;
+    if (preflight->is_left != NULL) /* what it does, agents may not have told yet */
+        return DC_OK;
     if (vm->state == FLEET_VM_MIGRATING)
         return plan_check_say(said, err, "%s: is being migrated", step->vm_name);
     if (vm->state != expected)
@@ -63,7 +65,8 @@ static enum dc_status check_step(struct preflight *preflight, const struct plan_
         preflight->is_on[to] = true;
         return DC_OK;
     }
-    rc = check_host(preflight, step->from, err);
+    if (preflight->is_left == NULL)
+        rc = check_host(preflight, step->from, err);
     if (step->action == PLAN_SHUTDOWN) {
         if (from != FLEET_NO_INDEX)
             preflight->is_on[from] = false;
@@ -74,11 +77,21 @@ static enum dc_status check_step(struct preflight *preflight, const struct plan_
     return rc == DC_OK ? check_vm(preflight, step, err) : rc;
 }
 
-enum dc_status preflight_check(const struct plan *plan, const struct fleet *fleet, json_t *differences,
-                               struct dc_error *err) {
-    struct preflight preflight = {.plan = plan,
-                                  .fleet = fleet,
+/* What is under way, or over: it counts, and is not looked at. */
+static void pass_step(struct preflight *preflight, const struct plan_step *step) {
+    const long to = fleet_doc_find_host(preflight->fleet, step->to);
+    const long vm = fleet_doc_find_vm(preflight->fleet, step->vm);
+    if (step->action == PLAN_BOOT && to != FLEET_NO_INDEX)
+        preflight->is_on[to] = true;
+    else if (vm != FLEET_NO_INDEX)
+        preflight->steps_of[vm]++;
+}
+
+enum dc_status preflight_check_rest(const struct plan *plan, const bool *is_left, const struct fleet *fleet,
+                                    json_t *differences, struct dc_error *err) {
+    struct preflight preflight = {.fleet = fleet,
                                   .differences = differences,
+                                  .is_left = is_left,
                                   .is_on = calloc(fleet->n_hosts + 1, sizeof(bool)),
                                   .steps_of = calloc(fleet->n_vms + 1, sizeof(size_t)),
                                   .was_said = calloc(fleet->n_hosts + 1, sizeof(bool))};
@@ -87,10 +100,19 @@ enum dc_status preflight_check(const struct plan *plan, const struct fleet *flee
         rc = error_set_nomem(err);
     for (size_t i = 0; rc == DC_OK && i < fleet->n_hosts; i++)
         preflight.is_on[i] = fleet->hosts[i].state != FLEET_HOST_OFF;
-    for (size_t i = 0; rc == DC_OK && i < plan->n_steps; i++)
-        rc = check_step(&preflight, &plan->steps[i], err);
+    for (size_t i = 0; rc == DC_OK && i < plan->n_steps; i++) {
+        if (is_left == NULL || is_left[i])
+            rc = check_step(&preflight, &plan->steps[i], err);
+        else
+            pass_step(&preflight, &plan->steps[i]);
+    }
     free(preflight.is_on);
     free(preflight.steps_of);
     free(preflight.was_said);
     return rc;
+}
+
+enum dc_status preflight_check(const struct plan *plan, const struct fleet *fleet, json_t *differences,
+                               struct dc_error *err) {
+    return preflight_check_rest(plan, NULL, fleet, differences, err);
 }

@@ -7,11 +7,11 @@
 #include "planner/goal.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Nothing moves meanwhile. */
-static const double search_limit_ms = 5000;
+enum { MOST_TOLD = 20 };
 
 static enum dc_status place_one(void *context, const struct journal_entry *entry, struct dc_error *err) {
     const struct fleet *fleet = context;
@@ -110,13 +110,16 @@ static bool is_of_vm(const struct faults *faults, const struct fault *fault) {
     return is_own;
 }
 
-/* What cannot be moved, and where nothing can be moved to. */
-static enum dc_status exclude_faults(struct journal *journal, struct goal *goal, struct dc_error *err) {
+/* What cannot be moved, and where nothing can be moved to; what is gone by now needs no word. */
+static enum dc_status exclude_faults(struct journal *journal, const struct fleet *fleet, struct goal *goal,
+                                     struct dc_error *err) {
     struct faults faults = {.n = 0};
     enum dc_status rc = journal_read(journal, note_fault, &faults, err);
     for (size_t i = 0; rc == DC_OK && i < faults.n; i++) {
         const struct fault *fault = &faults.items[i];
-        rc = exclude(goal, is_of_vm(&faults, fault) ? fault->vm : fault->to, err);
+        const char *name = is_of_vm(&faults, fault) ? fault->vm : fault->to;
+        if (fleet_doc_find_vm(fleet, name) != FLEET_NO_INDEX || fleet_doc_find_host(fleet, name) != FLEET_NO_INDEX)
+            rc = exclude(goal, name, err);
     }
     dispose(&faults);
     return rc;
@@ -174,22 +177,72 @@ static enum dc_status ask_for_moves(const struct plan *plan, const struct execut
     return DC_OK;
 }
 
-enum dc_status replan_make(struct journal *journal, const struct plan *plan, const struct executor *executor,
-                           const struct fleet *fleet, double elapsed_ms, struct plan *plan_out, struct dc_error *err) {
+enum dc_status replan_make(const struct replan_request *request, const struct fleet *fleet, struct plan *plan_out,
+                           struct dc_error *err) {
     struct goal goal;
     *plan_out = (struct plan){0};
-    enum dc_status rc = first_goal(journal, &goal, err);
+    enum dc_status rc = first_goal(request->journal, &goal, err);
     if (rc != DC_OK)
         return rc;
-    rc = exclude_faults(journal, &goal, err);
+    rc = exclude_faults(request->journal, fleet, &goal, err);
     if (rc == DC_OK && goal.kind != GOAL_EVACUATE)
-        rc = ask_for_moves(plan, executor, &goal, err);
+        rc = ask_for_moves(request->plan, request->executor, &goal, err);
     if (goal.deadline_ms > 0)
-        goal.deadline_ms = fmax(1, goal.deadline_ms - elapsed_ms);
-    goal.time_limit_ms = fmin(goal.time_limit_ms, search_limit_ms);
+        goal.deadline_ms = fmax(1, goal.deadline_ms - request->elapsed_ms);
+    goal.time_limit_ms = fmin(goal.time_limit_ms, request->search_limit_ms);
     goal.explain = false;
     if (rc == DC_OK)
         rc = answer(fleet, &goal, NULL, plan_out, err);
+    if (rc == DC_OK && goal.deadline_ms > 0 && request->may_be_late && !plan_doc_is_whole(plan_out)) {
+        plan_doc_dispose(plan_out);
+        goal.deadline_ms = 0;
+        rc = answer(fleet, &goal, NULL, plan_out, err);
+    }
     goal_dispose(&goal);
     return rc;
+}
+
+/* --- what is other --- */
+
+/* The last step of a VM; NULL: it has none. */
+static const struct plan_step *last_of_vm(const struct plan *plan, const char *vm) {
+    for (size_t i = plan->n_steps; i-- > 0;)
+        if (strcmp(plan->steps[i].vm, vm) == 0)
+            return &plan->steps[i];
+    return NULL;
+}
+
+/* "": nothing. */
+static void describe_move(const struct plan_step *step, const struct plan *plan, char *text, size_t n_bytes) {
+    const struct plan_step *before = last_of_vm(plan, step->vm);
+    text[0] = '\0';
+    if (before == NULL)
+        (void)snprintf(text, n_bytes, "%s: moves too, to %s", step->vm_name, step->to);
+    else if (strcmp(before->to, step->to) != 0)
+        (void)snprintf(text, n_bytes, "%s: to %s, no more to %s", step->vm_name, step->to, before->to);
+}
+
+void replan_tell(const struct plan *plan, const struct executor *executor, const struct plan *next,
+                 void (*tell)(void *context, const char *text), void *context) {
+    char text[512];
+    size_t n_told = 0;
+    for (size_t i = 0; i < next->n_steps + plan->n_steps; i++) {
+        const bool is_next = i < next->n_steps;
+        const size_t k = is_next ? i : i - next->n_steps;
+        const struct plan_step *step = is_next ? &next->steps[k] : &plan->steps[k];
+        text[0] = '\0';
+        if (step->vm[0] == '\0' || !is_last_of_vm(is_next ? next : plan, k))
+            continue;
+        if (is_next)
+            describe_move(step, plan, text, sizeof(text));
+        else if (executor_step(executor, k)->state != EXECUTOR_DONE && last_of_vm(next, step->vm) == NULL)
+            (void)snprintf(text, sizeof(text), "%s: stays where it is", step->vm_name);
+        n_told += text[0] != '\0';
+        if (text[0] != '\0' && n_told <= MOST_TOLD)
+            tell(context, text);
+    }
+    if (n_told <= MOST_TOLD)
+        return;
+    (void)snprintf(text, sizeof(text), "and %zu more", n_told - MOST_TOLD);
+    tell(context, text);
 }

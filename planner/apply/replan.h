@@ -21,8 +21,19 @@ DC_WARN_UNUSED enum dc_status replan_place(struct journal *journal, struct fleet
 /* VMs that were given up and have not been moved since. */
 DC_WARN_UNUSED enum dc_status replan_given_up(struct journal *journal, size_t *n_vms_out, struct dc_error *err);
 
-/* `fleet` must have been placed. `elapsed_ms`: since the first plan began, off its deadline. `plan` is the newest
- * revision. The new plan may have no steps, or be infeasible. */
-DC_WARN_UNUSED enum dc_status replan_make(struct journal *journal, const struct plan *plan,
-                                          const struct executor *executor, const struct fleet *fleet, double elapsed_ms,
+struct replan_request {
+    struct journal *journal;
+    const struct plan *plan; /* the newest revision */
+    const struct executor *executor;
+    double elapsed_ms; /* since the first one began, off its deadline */
+    double search_limit_ms;
+    bool may_be_late; /* where no plan keeps the deadline, one that does not will do */
+};
+
+/* `fleet` must have been placed. The new plan may have no steps, or be infeasible. */
+DC_WARN_UNUSED enum dc_status replan_make(const struct replan_request *request, const struct fleet *fleet,
                                           struct plan *plan_out, struct dc_error *err);
+
+/* Tells, in a sentence for each VM, what is other in `next` than in the rest of `plan`: at most a screenful. */
+void replan_tell(const struct plan *plan, const struct executor *executor, const struct plan *next,
+                 void (*tell)(void *context, const char *text), void *context);

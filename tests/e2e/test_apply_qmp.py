@@ -14,7 +14,7 @@ import time
 import pytest
 
 import goals
-from test_cli import BIN, decamp
+from test_cli import BIN, decamp, validate
 
 QEMU = shutil.which("qemu-system-x86_64")
 pytestmark = pytest.mark.skipif(QEMU is None, reason="qemu-system-x86_64 is not installed")
@@ -137,6 +137,18 @@ def test_the_cap_holds(folder):
         assert result.returncode == 0, result.stderr
         step = json.loads(result.stdout)["steps"][0]
         assert step["bytes"] / (step["migration_ms"] / 1e3) < 1.2 * SLOWLY_BYTES_PER_S
+
+
+def test_progress_is_told(folder):
+    with Qemus(folder, n_vms=1, bytes_per_s=SLOWLY_BYTES_PER_S) as qemus:
+        qemus.plan("--deadline", "2h")
+        result = qemus.apply("-o", "jsonl", "-q")
+        assert result.returncode == 0, result.stderr
+        told = [event for event in map(json.loads, result.stdout.splitlines()) if event["event"] == "progress"]
+        for event in told:
+            validate(event, "apply-event")
+        assert any(event.get("sent_bytes", 0) > 0 and event["eta_p95_ms"] > 0 for event in told), told
+        assert all(0 < event["margin_p95_ms"] < 7200e3 for event in told), told
 
 
 def test_killed_and_resumed(folder):
