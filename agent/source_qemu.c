@@ -135,6 +135,7 @@ static void on_guest_migration(void *context, const struct source_migration *mig
     struct source *source = context;
     if (source->events.migration != NULL)
         source->events.migration(source->events.context, migration);
+    list_and_tell(source); /* whether it migrates is a fact that no refresh need bring */
 }
 
 static void refuse(struct qemu_socket *socket, const struct dc_error *err) {

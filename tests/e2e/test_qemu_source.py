@@ -223,6 +223,21 @@ def test_a_migration_is_observed_at_both_ends(cluster):
     assert seen[0]["bytes"] > 100_000
 
 
+def test_a_migration_that_is_cancelled_leaves_it_running(cluster):
+    with Qemu(cluster, "h1", 1) as source:
+        wait_for(cluster, is_predicted(source.uuid))
+        for _ in range(5):
+            port = free_port()
+            with Qemu(cluster, "h2", 1, "-incoming", f"tcp:127.0.0.1:{port}") as target:
+                target.ask(("query-status", {})) # it listens by then
+                source.ask(("migrate-set-parameters", {"max-bandwidth": 10**5}),
+                           ("migrate", {"uri": f"tcp:127.0.0.1:{port}"}))
+                wait_for(cluster, lambda f: (vm_of(f, source.uuid) or {}).get("state") == "migrating")
+                source.ask(("migrate_cancel", {}))
+                wait_for(cluster, lambda f: vm_of(f, source.uuid)["state"] == "running", within_s=5)
+    assert "a migration failed" in cluster.log("h1")
+
+
 def run_misconfigured(tmp_path, **settings):
     keys = {"host": "h1", "planner": "tcp://127.0.0.1:1", "planner_public_key_file": tmp_path / "h1.pub",
             "secret_key_file": tmp_path / "h1.key", "source": "qemu", "state_dir": tmp_path / "state", **settings}
