@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+const double calibration_usual_spread_frac = 0.03;
 static const double usual_goodput_frac = 0.94;
-static const double usual_spread_frac = 0.02;
 static const double ninety_deviate = 1.2815515655446004; /* of the normal distribution at 0.90 */
 static const double high_deviate = 1.6448536269514722;   /* at 0.95 */
 
@@ -51,7 +51,7 @@ static struct calibration documented(const struct calibration_group *all) {
     for (size_t i = 0; i < all->n; i++)
         post_ms += all->samples[i]->usual_post_ms / (double)all->n;
     return (struct calibration){
-        .post_ms = post_ms, .goodput_frac = usual_goodput_frac, .spread_frac = usual_spread_frac};
+        .post_ms = post_ms, .goodput_frac = usual_goodput_frac, .spread_frac = calibration_usual_spread_frac};
 }
 
 /* What a group has in common. */

@@ -39,11 +39,21 @@ static void widen(struct prediction *prediction, double spread_frac) {
     }
 }
 
+/* The bursts of a steady guest hardly differ; the model's own error is there all the same. */
+static void expect_the_usual(struct fleet_vm *vm) {
+    if (!vm->overhead_is_agents || vm->prediction.n_points == 0 || vm->spread_frac > 0)
+        return;
+    widen(&vm->prediction, calibration_usual_spread_frac);
+    vm->spread_frac = calibration_usual_spread_frac;
+}
+
 void fleet_calibrate_vm(const struct fleet *fleet, struct fleet_vm *vm, const char *to) {
     const struct calibration *learned =
         calibration_find(fleet->calibration, fleet->n_calibration, fleet->hosts[vm->host].name, to);
-    if (learned == NULL || learned->n < CALIBRATION_MIN_OBSERVATIONS)
+    if (learned == NULL || learned->n < CALIBRATION_MIN_OBSERVATIONS) {
+        expect_the_usual(vm);
         return;
+    }
     vm->startup_ms = learned->startup_ms;
     if (vm->has_overhead && !vm->overhead_is_agents)
         return;

@@ -4,8 +4,8 @@
  *
  * In:  a fleet with its calibration. Out: the same with the learned pre and post
  *      overheads in its VMs, their predictions moved by the difference, p95
- *      widened by the learned spread, and the start-up latency for plans to count:
- *      a plan's clock begins with the order, a prediction's with the migration.
+ *      widened by the learned spread (by the usual one where too little was observed), and the start-up latency for
+ * plans to count: a plan's clock begins with the order, a prediction's with the migration.
  *
  * An overhead that a document gives stays; one that an agent assumed gives way.
  * Called once on a fleet, right after it was read and before anything is asked of it.

@@ -358,6 +358,23 @@ static void test_predictions_learn(void **state) {
     assert_near(fixture->fleet.links[2].goodput_frac, 0.8, 0.05); /* h3 was never seen: all hosts' */
 }
 
+static void test_what_was_never_observed_is_not_certain(void **state) {
+    (void)state;
+    struct fleet fleet = read_fleet();
+    calibration_free(&fleet.calibration, &fleet.n_calibration);
+    const struct prediction_quantiles was = fleet.vms[0].prediction.points[1].migration_ms;
+    fleet.vms[0].overhead_is_agents = false; /* then the operator knows */
+    fleet_calibrate(&fleet);
+    assert_near(fleet.vms[0].prediction.points[1].migration_ms.p95, was.p95, 0);
+    fleet.vms[0].overhead_is_agents = true;
+    fleet_calibrate(&fleet);
+    const double model_ms = 1.6449 * calibration_usual_spread_frac * was.p50;
+    assert_near(fleet.vms[0].prediction.points[1].migration_ms.p50, was.p50, 0);
+    assert_near(fleet.vms[0].prediction.points[1].migration_ms.p95, was.p50 + hypot(was.p95 - was.p50, model_ms), 1);
+    assert_near(fleet.vms[0].spread_frac, calibration_usual_spread_frac, 0);
+    fleet_doc_dispose(&fleet);
+}
+
 static void test_calibration_leaves_what_a_document_gives(void **state) {
     struct fixture *fixture = *state;
     struct calibration learned = {.n = 5, .pre_ms = 100, .post_ms = 240.4, .goodput_frac = 0.8, .spread_frac = 0.1};
@@ -399,6 +416,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_end_without_a_beginning, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_restart_loses_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_predictions_learn, set_up, tear_down),
+        cmocka_unit_test(test_what_was_never_observed_is_not_certain),
         cmocka_unit_test_setup_teardown(test_calibration_leaves_what_a_document_gives, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
