@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "planner/api.h"
 
+#include "planner/api_event.h"
 #include "planner/api_hold.h"
 #include "planner/api_plan.h"
 
@@ -175,6 +176,7 @@ static const struct {
     {"GET", "/v1/plans", api_plan_list},   {"GET", "/v1/plans/", api_plan_get},
     {"POST", "/v1/plans", api_plan_make},  {"POST", "/v1/holds", api_hold},
     {"POST", "/v1/releases", api_release}, {"POST", "/v1/interrupts", api_plan_interrupt},
+    {"POST", "/v1/plans/", api_event},
 };
 
 static bool path_matches(const char *route, const char *path) {

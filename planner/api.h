@@ -7,10 +7,11 @@
  *   POST /v1/interrupts  {"token": that of a goal}: its plan now, the best so far
  *   GET  /v1/plans     the plans made before
  *   GET  /v1/plans/ID  one of them
+ *   POST /v1/plans/ID/events  {"first": n, "events": [...]}: what happens while it is run, for the feed
  *   POST /v1/holds     {"vms": [...], "for_ms": n}: agents stop sampling, and what is
  *                      predicted of the migrations is kept to be compared. Optional: "to" (host) and
- *                      "bandwidth_bytes_per_s" of all; a VM may be {"vm": name, "to": ..., "bandwidth_bytes_per_s":
- * ...} POST /v1/releases  {"vms": [...]}: and begin again
+ *                      "bandwidth_bytes_per_s" of all; a VM may be an object with "vm" and these two
+ *   POST /v1/releases  {"vms": [...]}: and begin again
  *
  * Errors are {"error": text, "status": name of the dc_status}.
  */

@@ -11,13 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_REPLY_BYTES = 256 << 20, CONNECT_TIMEOUT_MS = 5000 };
+enum { MAX_REPLY_BYTES = 256 << 20, CONNECT_TIMEOUT_MS = 5000, TELL_TIMEOUT_MS = 5000, PATH_BYTES = 160 };
 
 struct request {
     const char *socket_path;
     const char *path;
     const char *body; /* NULL: GET */
     const atomic_bool *cancel;
+    long timeout_ms;   /* of the whole; 0: as long as it takes */
     const char *token; /* of the plan to interrupt on cancel; NULL: the request itself is given up */
     bool interrupted;
 };
@@ -75,6 +76,7 @@ static bool set_up(CURL *curl, struct request *request, struct curl_slist *heade
     bool ok = curl_easy_setopt(curl, CURLOPT_URL, url) == CURLE_OK;
     ok = ok && curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, request->socket_path) == CURLE_OK;
     ok = ok && curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS) == CURLE_OK;
+    ok = ok && curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, request->timeout_ms) == CURLE_OK;
     ok = ok && curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK;
     ok = ok && curl_easy_setopt(curl, CURLOPT_PROXY, "") == CURLE_OK;
     ok = ok && curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers) == CURLE_OK;
@@ -170,12 +172,20 @@ enum dc_status api_client_plan(const char *socket_path, const char *goal_text, c
     return ask(&request, reply_out, err);
 }
 
-static enum dc_status ask_plan(const char *socket_path, const char *id, const char *part, struct api_reply *reply_out,
-                               struct dc_error *err) {
-    char path[160];
+static enum dc_status make_plan_path(const char *id, const char *part, char path_out[PATH_BYTES],
+                                     struct dc_error *err) {
     if (strlen(id) > 64 || id[strspn(id, "0123456789abcdef")] != '\0' || id[0] == '\0')
         return error_set(err, DC_ENOTFOUND, "%s: no such file, and no id of a plan", id);
-    (void)snprintf(path, sizeof(path), "/v1/plans/%s%s", id, part);
+    (void)snprintf(path_out, PATH_BYTES, "/v1/plans/%s%s", id, part);
+    return DC_OK;
+}
+
+static enum dc_status ask_plan(const char *socket_path, const char *id, const char *part, struct api_reply *reply_out,
+                               struct dc_error *err) {
+    char path[PATH_BYTES];
+    const enum dc_status rc = make_plan_path(id, part, path, err);
+    if (rc != DC_OK)
+        return rc;
     struct request request = {.socket_path = socket_path, .path = path};
     return ask(&request, reply_out, err);
 }
@@ -191,10 +201,11 @@ enum dc_status api_client_plan_fleet(const char *socket_path, const char *id, st
 }
 
 /* Takes the body over. */
-static enum dc_status post(const char *socket_path, const char *path, json_t *body, struct dc_error *err) {
+static enum dc_status post(const char *socket_path, const char *path, json_t *body, long timeout_ms,
+                           struct dc_error *err) {
     struct api_reply reply = {0};
     char *text = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
-    struct request request = {.socket_path = socket_path, .path = path, .body = text};
+    struct request request = {.socket_path = socket_path, .path = path, .body = text, .timeout_ms = timeout_ms};
     const enum dc_status rc = text == NULL ? error_set_nomem(err) : ask(&request, &reply, err);
     api_reply_dispose(&reply);
     free(text);
@@ -207,9 +218,18 @@ enum dc_status api_client_hold(const char *socket_path, const char *vm, double f
     json_t *body = json_pack("{s:[s], s:I, s:s}", "vms", vm, "for_ms", (json_int_t)for_ms, "to", to);
     if (body != NULL && bytes_per_s >= 1)
         (void)json_object_set_new(body, "bandwidth_bytes_per_s", json_real(bytes_per_s));
-    return post(socket_path, "/v1/holds", body, err);
+    return post(socket_path, "/v1/holds", body, 0, err);
 }
 
 enum dc_status api_client_release(const char *socket_path, const char *vm, struct dc_error *err) {
-    return post(socket_path, "/v1/releases", json_pack("{s:[s]}", "vms", vm), err);
+    return post(socket_path, "/v1/releases", json_pack("{s:[s]}", "vms", vm), 0, err);
+}
+
+enum dc_status api_client_tell_plan(const char *socket_path, const char *id, json_int_t first, json_t *events,
+                                    struct dc_error *err) {
+    char path[PATH_BYTES];
+    const enum dc_status rc = make_plan_path(id, "/events", path, err);
+    if (rc != DC_OK)
+        return rc;
+    return post(socket_path, path, json_pack("{s:I, s:O}", "first", first, "events", events), TELL_TIMEOUT_MS, err);
 }

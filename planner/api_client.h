@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 
+#include <jansson.h>
 #include <stdatomic.h>
 #include <stddef.h>
 
@@ -43,3 +44,8 @@ DC_WARN_UNUSED enum dc_status api_client_plan_by_id(const char *socket_path, con
 DC_WARN_UNUSED enum dc_status api_client_hold(const char *socket_path, const char *vm, double for_ms, const char *to,
                                               double bytes_per_s, struct dc_error *err);
 DC_WARN_UNUSED enum dc_status api_client_release(const char *socket_path, const char *vm, struct dc_error *err);
+
+/* What happens to a plan that is run, for the feed: an array of events, the number of the first. Waits a few seconds at
+ * the most. */
+DC_WARN_UNUSED enum dc_status api_client_tell_plan(const char *socket_path, const char *id, json_int_t first,
+                                                   json_t *events, struct dc_error *err);

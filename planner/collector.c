@@ -11,6 +11,7 @@
 #include "planner/collector.h"
 
 #include "base/log.h"
+#include "planner/feed.h"
 #include "planner/zap.h"
 
 #include <stdlib.h>
@@ -33,7 +34,8 @@ struct collector {
     void *zmq_context;
     void *router;
     struct zap *zap;
-    const struct allow_list *allowed;
+    struct feed *feed; /* NULL: none */
+    const struct allow_list *allowed, *feed_allowed;
     struct intake intake;
     void *context;
     void (*heard)(void *context, const struct intake_message *message);
@@ -164,7 +166,7 @@ static void on_prepare(uv_prepare_t *handle) {
 
 static void on_check(uv_check_t *handle) {
     struct collector *collector = handle->data;
-    zap_drain(collector->zap, collector->allowed);
+    zap_drain(collector->zap, collector->allowed, collector->feed_allowed);
     drain_router(collector);
 }
 
@@ -202,13 +204,16 @@ static enum dc_status open_sockets(struct collector *collector, const struct col
     collector->router = zmq_socket(collector->zmq_context, ZMQ_ROUTER);
     if (collector->router == NULL || !set_up_router(collector, settings))
         return error_set(err, DC_EIO, "listen: %s: %s", settings->listen, zmq_strerror(zmq_errno()));
-    return DC_OK;
+    return settings->feed_listen != NULL
+               ? feed_open(collector->zmq_context, settings->feed_listen, settings->secret_key, &collector->feed, err)
+               : DC_OK;
 }
 
 static void close_sockets(struct collector *collector) {
     if (collector->router != NULL)
         (void)zmq_close(collector->router);
     collector->router = NULL;
+    feed_close(&collector->feed);
     zap_close(&collector->zap);
     if (collector->zmq_context != NULL)
         (void)zmq_ctx_term(collector->zmq_context);
@@ -276,6 +281,7 @@ enum dc_status collector_open(uv_loop_t *loop, const struct collector_settings *
     if (collector == NULL)
         return error_set_nomem(err);
     collector->allowed = settings->allowed;
+    collector->feed_allowed = settings->feed_allowed;
     collector->context = settings->context;
     collector->heard = settings->heard;
     collector->drained = settings->drained;
@@ -298,6 +304,16 @@ enum dc_status collector_open(uv_loop_t *loop, const struct collector_settings *
 
 const char *collector_endpoint(const struct collector *collector) {
     return collector->endpoint;
+}
+
+bool collector_has_feed(const struct collector *collector) {
+    return collector->feed != NULL;
+}
+
+void collector_publish(struct collector *collector, const char *kind, const char *name, uint64_t number,
+                       const struct msg_buffer *map) {
+    if (collector->feed != NULL)
+        feed_publish(collector->feed, kind, name, number, map);
 }
 
 struct collector_counters collector_count(const struct collector *collector) {

@@ -1,6 +1,6 @@
 /*
  * The planner's end of the agents' uplink: a ROUTER socket with CURVE in the
- * libuv loop. The only file that knows ZeroMQ, but for zap.
+ * libuv loop; and the feed beside it. The only files that know ZeroMQ are this, feed and zap.
  *
  * In:  messages of agents. Out: intake's callbacks, on the loop's thread.
  */
@@ -19,6 +19,8 @@ struct collector_settings {
     char secret_key[KEY_FILE_TEXT_BYTES]; /* Z85 */
     double status_interval_ms;
     const struct allow_list *allowed; /* lent until the collector is closed; its content may change */
+    const char *feed_listen;          /* NULL: there is no feed */
+    const struct allow_list *feed_allowed;
     void *context;
     void (*heard)(void *context, const struct intake_message *message);
     void (*drained)(void *context); /* after each batch of messages */
@@ -40,6 +42,11 @@ void collector_close(struct collector **collector);
 
 /* Where it listens, the port resolved; lent until the close. */
 const char *collector_endpoint(const struct collector *collector);
+
+/* To the feed, if there is one: feed_publish(). */
+bool collector_has_feed(const struct collector *collector);
+void collector_publish(struct collector *collector, const char *kind, const char *name, uint64_t number,
+                       const struct msg_buffer *map);
 
 struct collector_counters collector_count(const struct collector *collector);
 

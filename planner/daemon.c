@@ -20,7 +20,7 @@ struct daemon {
     uv_loop_t loop;
     uv_signal_t signals[N_SIGNALS];
     size_t n_signals; /* started */
-    struct allow_list allowed;
+    struct allow_list allowed, feed_allowed;
     struct intake_apply apply; /* owns nothing */
     struct fleet_state *state;
     struct store *store;
@@ -30,16 +30,16 @@ struct daemon {
     struct api_server *server;
 };
 
-static void load_allow_list(struct daemon *self) {
+static void reload_allow_list(const char *path, struct allow_list *list) {
     struct dc_error err = DC_ERROR_NONE;
     struct allow_list fresh;
-    if (allow_list_load(self->config->allow_list_file, &fresh, &err) != DC_OK) {
+    if (allow_list_load(path, &fresh, &err) != DC_OK) {
         log_error("allow-list not reloaded, the old one stays: %s", error_text(&err));
         return;
     }
-    allow_list_dispose(&self->allowed);
-    self->allowed = fresh;
-    log_info("allow-list reloaded: %zu keys", fresh.n_entries);
+    allow_list_dispose(list);
+    *list = fresh;
+    log_info("%s: allow-list reloaded: %zu keys", path, fresh.n_entries);
 }
 
 static void stop(struct daemon *self) {
@@ -54,7 +54,9 @@ static void stop(struct daemon *self) {
 static void on_signal(uv_signal_t *handle, int number) {
     struct daemon *self = handle->data;
     if (number == SIGHUP) {
-        load_allow_list(self);
+        reload_allow_list(self->config->allow_list_file, &self->allowed);
+        if (self->config->feed != NULL)
+            reload_allow_list(self->config->feed_allow_list_file, &self->feed_allowed);
         return;
     }
     log_info("stopping on signal %d", number);
@@ -84,15 +86,18 @@ static enum dc_status load_topology(const struct daemon_config *config, struct f
 
 enum dc_status daemon_check(const struct daemon_config *config, struct dc_error *err) {
     char secret_key[KEY_FILE_TEXT_BYTES];
-    struct allow_list allowed = {0};
+    struct allow_list allowed = {0}, feed_allowed = {0};
     struct fleet topology = {0};
     enum dc_status rc = key_file_read(config->secret_key_file, true, secret_key, err);
     explicit_bzero(secret_key, sizeof(secret_key));
     if (rc == DC_OK)
         rc = allow_list_load(config->allow_list_file, &allowed, err);
+    if (rc == DC_OK && config->feed != NULL)
+        rc = allow_list_load(config->feed_allow_list_file, &feed_allowed, err);
     if (rc == DC_OK)
         rc = load_topology(config, &topology, err);
     allow_list_dispose(&allowed);
+    allow_list_dispose(&feed_allowed);
     fleet_doc_dispose(&topology);
     return rc;
 }
@@ -123,14 +128,19 @@ static enum dc_status open_collector(struct daemon *self, struct dc_error *err) 
     struct collector_settings settings = {.listen = self->config->listen,
                                           .status_interval_ms = self->config->status_interval_ms,
                                           .allowed = &self->allowed,
+                                          .feed_listen = self->config->feed,
+                                          .feed_allowed = &self->feed_allowed,
                                           .context = &self->apply,
                                           .heard = intake_apply_heard,
                                           .drained = intake_apply_drained};
     enum dc_status rc = allow_list_load(self->config->allow_list_file, &self->allowed, err);
+    if (rc == DC_OK && self->config->feed != NULL)
+        rc = allow_list_load(self->config->feed_allow_list_file, &self->feed_allowed, err);
     if (rc == DC_OK)
         rc = key_file_read(self->config->secret_key_file, true, settings.secret_key, err);
     if (rc == DC_OK)
         rc = collector_open(&self->loop, &settings, &self->collector, err);
+    self->apply.collector = self->collector;
     explicit_bzero(settings.secret_key, sizeof(settings.secret_key));
     return rc;
 }
@@ -163,6 +173,7 @@ static void dispose(struct daemon *self) {
     store_close(&self->store);
     fleet_state_free(&self->state);
     allow_list_dispose(&self->allowed);
+    allow_list_dispose(&self->feed_allowed);
 }
 
 enum dc_status daemon_run(const struct daemon_config *config, struct dc_error *err) {

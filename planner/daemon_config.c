@@ -22,6 +22,9 @@ static const struct option_spec specs[] = {
      .help = "what the planner knows, over restarts"},
     {FIELD(topology_file), .type = OPTION_STRING,
      .help = "fleet document with what agents cannot know: switches, links, limits, rules"},
+    {FIELD(feed), .type = OPTION_STRING,
+     .help = "where programs hear of predictions and plans (ZeroMQ); none by default"},
+    {FIELD(feed_allow_list_file), .type = OPTION_STRING, .help = "lines `NAME PUBLICKEY`: which programs may"},
     {.name = "status_interval",
      .offset = offsetof(struct daemon_config, status_interval_ms),
      .type = OPTION_DURATION_MS,
@@ -47,7 +50,12 @@ const struct option_table *daemon_config_table(void) {
 
 enum dc_status daemon_config_load(const char *path, struct daemon_config *config_out, struct dc_error *err) {
     *config_out = (struct daemon_config){0};
-    return config_file_load(path, &table, config_out, err);
+    const enum dc_status rc = config_file_load(path, &table, config_out, err);
+    if (rc != DC_OK || (config_out->feed == NULL) == (config_out->feed_allow_list_file == NULL))
+        return rc;
+    (void)error_set(err, DC_EINVAL, "%s: feed and feed_allow_list_file: expected both or neither", path);
+    daemon_config_dispose(config_out);
+    return DC_EINVAL;
 }
 
 void daemon_config_dispose(struct daemon_config *config) {

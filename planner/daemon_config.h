@@ -17,6 +17,8 @@ struct daemon_config {
     char *api_socket;
     char *store_path;
     char *topology_file; /* NULL: none */
+    char *feed;          /* ZeroMQ endpoint; NULL: none */
+    char *feed_allow_list_file;
     double status_interval_ms;
     unsigned log_level; /* enum log_level */
     uint64_t plan_threads;

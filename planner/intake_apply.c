@@ -30,6 +30,16 @@ static enum dc_status apply_snapshot(struct intake_apply *apply, const struct in
     return rc == DC_OK ? correct_places(apply, message->host, &message->snapshot, now, err) : rc;
 }
 
+/* As an agent would say it of this VM alone. */
+static void publish(const struct intake_apply *apply, const struct msg_pred *pred, size_t i) {
+    struct msg_buffer map = {0};
+    const struct msg_pred one = {.boot_id = pred->boot_id, .n_predictions = 1, .predictions = &pred->predictions[i]};
+    if (apply->collector != NULL && collector_has_feed(apply->collector) && msg_pred_write(&one, &map, NULL) == DC_OK)
+        collector_publish(apply->collector, "prediction", pred->predictions[i].vm, pred->predictions[i].sample_number,
+                          &map);
+    msg_buffer_dispose(&map);
+}
+
 static enum dc_status apply_pred(struct intake_apply *apply, const struct intake_message *message,
                                  struct fleet_clock now, struct dc_error *err) {
     const struct msg_pred *pred = &message->pred;
@@ -45,6 +55,7 @@ static enum dc_status apply_pred(struct intake_apply *apply, const struct intake
             rc = store_put_prediction(apply->store, pred->boot_id, &pred->predictions[i], now.unix_ms, &why);
         if (rc != DC_OK)
             return error_set(err, rc, "%s", error_text(&why));
+        publish(apply, pred, i);
     }
     return fleet_state_seen(apply->state, message->host, now, err);
 }

@@ -3,6 +3,7 @@
 #include "planner/zap.h"
 
 #include "base/log.h"
+#include "planner/feed.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -105,7 +106,7 @@ static void judge(struct zap *zap, const struct zap_frame *frames, const struct 
         zmq_z85_encode(key, (const uint8_t *)frames[ZAP_CREDENTIALS].bytes, CURVE_KEY_BYTES) != NULL)
         host = allow_list_host(allowed, key);
     if (host != NULL) {
-        log_debug("agent at %s has the key of host %s", frames[ZAP_ADDRESS].bytes, host);
+        log_debug("%s has the key of %s", frames[ZAP_ADDRESS].bytes, host);
         reply(zap, &frames[ZAP_REQUEST_ID], "200", "OK", key);
         return;
     }
@@ -116,14 +117,14 @@ static void judge(struct zap *zap, const struct zap_frame *frames, const struct 
     reply(zap, &frames[ZAP_REQUEST_ID], "400", "unknown key", "");
 }
 
-void zap_drain(struct zap *zap, const struct allow_list *allowed) {
+void zap_drain(struct zap *zap, const struct allow_list *allowed, const struct allow_list *feed_allowed) {
     struct zap_frame frames[ZAP_N_FRAMES];
     for (int i = 0; i < MAX_REQUESTS; i++) {
         const size_t n_frames = receive(zap, frames);
         if (n_frames == 0)
             return;
         if (n_frames == ZAP_N_FRAMES)
-            judge(zap, frames, allowed);
+            judge(zap, frames, strcmp(frames[ZAP_DOMAIN].bytes, FEED_ZAP_DOMAIN) == 0 ? feed_allowed : allowed);
         else
             reply(zap, &frames[ZAP_REQUEST_ID], "500", "malformed request", "");
     }

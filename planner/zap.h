@@ -23,8 +23,8 @@ int zap_fd(const struct zap *zap);
 /* Whether requests wait. Ask again after each drain: the descriptor is edge-triggered. */
 bool zap_is_ready(const struct zap *zap);
 
-/* Answers some of the waiting requests. */
-void zap_drain(struct zap *zap, const struct allow_list *allowed);
+/* Answers some of the waiting requests: of the feed's domain by `feed_allowed`, all others by `allowed`. */
+void zap_drain(struct zap *zap, const struct allow_list *allowed, const struct allow_list *feed_allowed);
 
 /* Handshakes refused so far. */
 uint64_t zap_n_refused(const struct zap *zap);

@@ -407,9 +407,19 @@ enum dc_status apply_run(const struct apply_config *config, struct plan *plan, s
     if (r != 0)
         return error_set(err, DC_EINTERNAL, "loop: %s", uv_strerror(r));
     open_interrupts(&apply);
-    enum dc_status rc = prepare(&apply, err);
+    struct apply_report *report = NULL;
+    enum dc_status rc = DC_OK;
+    if (config->socket_path != NULL)
+        rc = apply_report_open(&apply.loop, config->socket_path, plan->id, &report, err);
+    apply_view_set_report(config->view, report);
+    if (rc == DC_OK)
+        rc = prepare(&apply, err);
     if (rc == DC_OK)
         rc = run_all(&apply, err);
+    if (rc == DC_OK)
+        apply_view_end(config->view, result_out->is_whole);
+    apply_view_set_report(config->view, NULL);
+    apply_report_close(report);
     for (size_t i = 0; i < 2; i++)
         uv_close((uv_handle_t *)&apply.interrupts[i], NULL);
     (void)uv_run(&apply.loop, UV_RUN_DEFAULT); /* what was closed goes */

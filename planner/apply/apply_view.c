@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/units.h"
+#include "planner/apply/apply_event.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -19,8 +20,9 @@ struct apply_view {
     const struct plan *plan;
     const struct executor *executor;
     unsigned revision;
-    unsigned n_drawn;          /* lines of the table on the terminal */
-    double began_ms, drawn_ms; /* monotonic */
+    struct apply_report *report; /* lent; NULL: none */
+    unsigned n_drawn;            /* lines of the table on the terminal */
+    double began_ms, drawn_ms;   /* monotonic */
 };
 
 struct apply_view *apply_view_new(const struct apply_view_config *config) {
@@ -55,17 +57,8 @@ static double elapsed_ms(const struct apply_view *view) {
     return 1e3 * clock_monotonic_s() - view->began_ms;
 }
 
-double apply_view_eta_ms(const struct plan *plan, const struct executor *executor, double makespan_ms) {
-    double late_ms = 0;
-    for (size_t i = 0; i < plan->n_steps; i++) {
-        const struct executor_step *step = executor_step(executor, i);
-        const double over_ms = executor_elapsed_ms(executor) - plan->steps[i].end_ms;
-        if (step->state == EXECUTOR_DONE)
-            continue;
-        if (step->state != EXECUTOR_FAILED)
-            late_ms = fmax(late_ms, over_ms); /* it should be done by now */
-    }
-    return makespan_ms + late_ms;
+void apply_view_set_report(struct apply_view *view, struct apply_report *report) {
+    view->report = report;
 }
 
 /* --- the table on a terminal --- */
@@ -107,11 +100,11 @@ static void draw(struct apply_view *view) {
             n_rows++;
         }
     }
-    const double p95_ms = apply_view_eta_ms(plan, view->executor, plan->makespan_ms.p95);
+    const double p95_ms = apply_event_eta_ms(plan, view->executor, plan->makespan_ms.p95);
     const double deadline_ms = json_number_value(json_object_get(plan->goal, "deadline_ms"));
     (void)fprintf(stderr, "  └─ %zu of %zu steps done, %zu failed; %.1f s, all of it by %.1f s (p95 %.1f s", n_done,
                   plan->n_steps, n_failed, now_ms / 1e3,
-                  apply_view_eta_ms(plan, view->executor, plan->makespan_ms.p50) / 1e3, p95_ms / 1e3);
+                  apply_event_eta_ms(plan, view->executor, plan->makespan_ms.p50) / 1e3, p95_ms / 1e3);
     if (deadline_ms > 0)
         (void)fprintf(stderr, ", %.1f s %s the deadline", fabs(deadline_ms - p95_ms) / 1e3,
                       p95_ms <= deadline_ms ? "before" : "past");
@@ -122,59 +115,24 @@ static void draw(struct apply_view *view) {
 
 /* --- events --- */
 
-static const char *const state_texts[] = {[EXECUTOR_WAITS] = "waits",
-                                          [EXECUTOR_RUNS] = "runs",
-                                          [EXECUTOR_SETTLES] = "settles",
-                                          [EXECUTOR_DONE] = "done",
-                                          [EXECUTOR_FAILED] = "failed"};
-
-static void set_known(json_t *object, const char *key, double number) {
-    if (number >= 0)
-        (void)json_object_set_new(object, key, json_real(number));
-}
-
-/* Takes the object over. */
-static void emit(json_t *object) {
-    char *text = object != NULL ? json_dumps(object, JSON_COMPACT) : NULL;
+/* Takes the event over. */
+static void emit(const struct apply_view *view, json_t *event) {
+    char *text = event != NULL && view->config.is_jsonl ? json_dumps(event, JSON_COMPACT) : NULL;
     if (text != NULL)
         (void)fprintf(stdout, "%s\n", text);
     (void)fflush(stdout);
     free(text);
-    json_decref(object);
+    if (view->report != NULL)
+        apply_report_add(view->report, event);
+    json_decref(event);
 }
 
-static json_t *event_of(const struct apply_view *view, const char *event, size_t step) {
-    json_t *object =
-        json_pack("{s:s, s:f, s:i}", "event", event, "elapsed_ms", elapsed_ms(view), "revision", (int)view->revision);
-    if (object == NULL || step == SIZE_MAX)
-        return object;
-    const struct plan_step *of = &view->plan->steps[step];
-    (void)json_object_set_new(object, "step", json_integer(of->id));
-    (void)json_object_set_new(object, "action", json_string(plan_doc_action_text(of->action)));
-    if (of->vm[0] != '\0') {
-        (void)json_object_set_new(object, "vm", json_string(of->vm));
-        (void)json_object_set_new(object, "vm_name", json_string(of->vm_name));
-    }
-    if (of->from[0] != '\0')
-        (void)json_object_set_new(object, "from", json_string(of->from));
-    if (of->to[0] != '\0')
-        (void)json_object_set_new(object, "to", json_string(of->to));
-    return object;
+static bool is_told(const struct apply_view *view) {
+    return view->config.is_jsonl || view->report != NULL;
 }
 
-static void emit_state(const struct apply_view *view, size_t step) {
-    const struct executor_step *shown = executor_step(view->executor, step);
-    json_t *object = event_of(view, "step", step);
-    (void)json_object_set_new(object, "state", json_string(state_texts[shown->state]));
-    (void)json_object_set_new(object, "attempt", json_integer(shown->attempt));
-    if (shown->state == EXECUTOR_DONE) {
-        set_known(object, "migration_ms", shown->migration_ms);
-        set_known(object, "downtime_ms", shown->downtime_ms);
-        set_known(object, "bytes", shown->bytes);
-    }
-    if (shown->reason[0] != '\0')
-        (void)json_object_set_new(object, "reason", json_string(shown->reason));
-    emit(object);
+static struct apply_moment moment(const struct apply_view *view) {
+    return (struct apply_moment){view->plan, view->executor, view->revision, elapsed_ms(view)};
 }
 
 /* "   12.3 s  web1 (h1 -> h2): " */
@@ -226,8 +184,10 @@ static void print_state(const struct apply_view *view, size_t step) {
 void apply_view_changed(struct apply_view *view, size_t step) {
     if (view->executor == NULL)
         return;
-    if (view->config.is_jsonl)
-        emit_state(view, step);
+    if (is_told(view)) {
+        const struct apply_moment now = moment(view);
+        emit(view, apply_event_step(&now, step));
+    }
     if (!view->config.is_quiet) {
         erase(view);
         print_state(view, step);
@@ -238,34 +198,18 @@ void apply_view_changed(struct apply_view *view, size_t step) {
 void apply_view_progress(struct apply_view *view, size_t step) {
     if (view->executor == NULL)
         return;
-    if (view->config.is_jsonl) {
-        const struct executor_step *shown = executor_step(view->executor, step);
-        const double deadline_ms = json_number_value(json_object_get(view->plan->goal, "deadline_ms"));
-        json_t *object = event_of(view, "progress", step);
-        set_known(object, "bandwidth_bytes_per_s", shown->bandwidth_bytes_per_s);
-        if (shown->has_progress) {
-            (void)json_object_set_new(object, "round", json_integer(shown->progress.round));
-            set_known(object, "sent_bytes", shown->progress.sent_bytes);
-            set_known(object, "remaining_bytes", shown->progress.remaining_bytes);
-            set_known(object, "dirty_pages_per_s", shown->progress.dirty_pages_per_s);
-        }
-        set_known(object, "eta_p50_ms", apply_view_eta_ms(view->plan, view->executor, view->plan->makespan_ms.p50));
-        set_known(object, "eta_p95_ms", apply_view_eta_ms(view->plan, view->executor, view->plan->makespan_ms.p95));
-        if (deadline_ms > 0)
-            (void)json_object_set_new(
-                object, "margin_p95_ms",
-                json_real(deadline_ms - apply_view_eta_ms(view->plan, view->executor, view->plan->makespan_ms.p95)));
-        emit(object);
+    if (is_told(view)) {
+        const struct apply_moment now = moment(view);
+        emit(view, apply_event_progress(&now, step));
     }
     if (1e3 * clock_monotonic_s() - view->drawn_ms >= redraw_ms)
         draw(view);
 }
 
 void apply_view_note(struct apply_view *view, size_t step, const char *text) {
-    if (view->config.is_jsonl) {
-        json_t *object = event_of(view, "note", step);
-        (void)json_object_set_new(object, "text", json_string(text));
-        emit(object);
+    if (is_told(view)) {
+        const struct apply_moment now = moment(view);
+        emit(view, apply_event_note(&now, step, text));
     }
     if (!view->config.is_quiet) {
         erase(view);
@@ -273,4 +217,11 @@ void apply_view_note(struct apply_view *view, size_t step, const char *text) {
         (void)fprintf(stderr, "%s\n", text);
     }
     draw(view);
+}
+
+void apply_view_end(struct apply_view *view, bool is_whole) {
+    if (!is_told(view))
+        return;
+    const struct apply_moment now = moment(view);
+    emit(view, apply_event_end(&now, is_whole));
 }

@@ -1,15 +1,16 @@
 /*
  * What people and programs see of a plan that is run: lines on standard error, or on a terminal also a table of what
- * is under way that is redrawn in place; or, for programs, one JSON object a line on standard output.
+ * is under way that is redrawn in place; or, for programs, one JSON object a line on standard output. The daemon is
+ * told the same events.
  *
  * In: the executor's events. Out: text.
  */
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include "planner/apply/apply_report.h"
 #include "planner/apply/executor.h"
 
-#include <jansson.h>
 #include <stdbool.h>
 
 struct apply_view;
@@ -28,10 +29,12 @@ void apply_view_free(struct apply_view **view);
 void apply_view_set(struct apply_view *view, const struct plan *plan, const struct executor *executor,
                     unsigned revision);
 
+/* Who is told of every event, too; lent until the next call. NULL: nobody. */
+void apply_view_set_report(struct apply_view *view, struct apply_report *report);
+
 void apply_view_changed(struct apply_view *view, size_t step);
 void apply_view_progress(struct apply_view *view, size_t step);
 /* About a step, or with `step` SIZE_MAX about the whole. */
 void apply_view_note(struct apply_view *view, size_t step, const char *text);
-
-/* When all will be done, by what was planned and how far behind it is. ms since the plan began. */
-double apply_view_eta_ms(const struct plan *plan, const struct executor *executor, double makespan_ms);
+/* No more comes; people are told by who began it. */
+void apply_view_end(struct apply_view *view, bool is_whole);

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "planner/apply/watch.h"
 
-#include "planner/apply/apply_view.h"
+#include "planner/apply/apply_event.h"
 #include "planner/apply/preflight.h"
 #include "planner/apply/replan.h"
 
@@ -49,7 +49,7 @@ static bool has_overrun(const struct watch *watch) {
 /* "": the deadline holds, or was never to be held. */
 static void find_lateness(const struct watch *watch, char *reason) {
     const struct plan *plan = watch->config.plan;
-    const double eta_ms = apply_view_eta_ms(plan, watch->config.executor, plan->makespan_ms.p50);
+    const double eta_ms = apply_event_eta_ms(plan, watch->config.executor, plan->makespan_ms.p50);
     reason[0] = '\0';
     if (watch->deadline_ms > 0 && plan->makespan_ms.p50 <= watch->deadline_ms && eta_ms > watch->deadline_ms &&
         has_overrun(watch))

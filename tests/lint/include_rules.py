@@ -24,7 +24,7 @@ PARTS = {
 # foreign header (pattern) -> the only files that may include it
 ONLY_IN = {
     r"glpk\.h": {"solver/milp_glpk.c"},
-    r"zmq\.h": {"agent/publisher.c", "planner/collector.c", "planner/zap.c"},
+    r"zmq\.h": {"agent/publisher.c", "planner/collector.c", "planner/feed.c", "planner/zap.c"},
     r"(xenctrl|xenguest|xenstore|xen/.*)\.h": {"agent/source_xen.c"},
     r"yaml\.h": {"base/config_file.c"},
     r"curl/.*": {"planner/api_client.c"},
