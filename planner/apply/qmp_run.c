@@ -74,7 +74,7 @@ static double number_or(const json_t *object, const char *key, double otherwise)
 static void take_progress(const struct qmp_run *run, const json_t *ram) {
     const double round = number_or(ram, "dirty-sync-count", 0);
     const struct driver_progress progress = {.round = round > 0 ? (unsigned)round : 0,
-                                             .sent_bytes = number_or(ram, "transferred", -1),
+                                             .sent_bytes = number_or(ram, "transferred", 0),
                                              .remaining_bytes = number_or(ram, "remaining", -1),
                                              .dirty_pages_per_s = number_or(ram, "dirty-pages-rate", -1)};
     run->config.progress(run->config.context, run->uuid, &progress);
@@ -102,8 +102,7 @@ static void on_progress(void *context, const json_t *value, const struct dc_erro
         qmp_fail(run, &why, "");
         return;
     }
-    if (ram != NULL)
-        take_progress(run, ram);
+    take_progress(run, ram); /* NULL: it connects still */
 }
 
 static void on_landed(void *context, const json_t *value, const struct dc_error *err) {

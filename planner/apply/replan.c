@@ -110,6 +110,20 @@ static bool is_of_vm(const struct faults *faults, const struct fault *fault) {
     return is_own;
 }
 
+enum dc_status replan_find_doomed(struct journal *journal, const struct plan *plan, const bool *is_left,
+                                  size_t *step_out, struct dc_error *err) {
+    struct faults faults = {.n = 0};
+    const enum dc_status rc = journal_read(journal, note_fault, &faults, err);
+    *step_out = SIZE_MAX;
+    for (size_t i = 0; rc == DC_OK && i < faults.n; i++) {
+        for (size_t k = 0; !is_of_vm(&faults, &faults.items[i]) && k < plan->n_steps; k++)
+            if (is_left[k] && plan->steps[k].vm[0] != '\0' && strcmp(plan->steps[k].to, faults.items[i].to) == 0)
+                *step_out = k;
+    }
+    dispose(&faults);
+    return rc;
+}
+
 /* What cannot be moved, and where nothing can be moved to; what is gone by now needs no word. */
 static enum dc_status exclude_faults(struct journal *journal, const struct fleet *fleet, struct goal *goal,
                                      struct dc_error *err) {

@@ -21,6 +21,11 @@ DC_WARN_UNUSED enum dc_status replan_place(struct journal *journal, struct fleet
 /* VMs that were given up and have not been moved since. */
 DC_WARN_UNUSED enum dc_status replan_given_up(struct journal *journal, size_t *n_vms_out, struct dc_error *err);
 
+/* A step among those left that goes to a host where, by the journal, nothing can be migrated to. SIZE_MAX: none does.
+ */
+DC_WARN_UNUSED enum dc_status replan_find_doomed(struct journal *journal, const struct plan *plan, const bool *is_left,
+                                                 size_t *step_out, struct dc_error *err);
+
 struct replan_request {
     struct journal *journal;
     const struct plan *plan; /* the newest revision */

@@ -92,7 +92,10 @@ static void decide(struct executor *executor, struct task *task) {
         executor_succeed(executor, task);
         return;
     case VERDICT_STAYED:
-        executor_miss(executor, task, !task->is_aborted,
+        executor_miss(executor, task,
+                      task->is_stalled   ? MISS_HOST
+                      : task->is_aborted ? MISS_VM
+                                         : MISS_RETRY,
                       task->shown.reason[0] != '\0' ? task->shown.reason : "it is still at its source");
         return;
     case VERDICT_MIGRATES:
@@ -105,7 +108,7 @@ static void decide(struct executor *executor, struct task *task) {
     case VERDICT_NOT_RUN:
         (void)snprintf(text, sizeof(text), "it %s on %s and %s on %s%s%s", place_text(settle->from), step->from,
                        place_text(settle->to), step->to, settle->why[0] != '\0' ? ": " : "", settle->why);
-        executor_miss(executor, task, false, text);
+        executor_miss(executor, task, MISS_VM, text);
         return;
     case VERDICT_ASK_AGAIN:
         break;

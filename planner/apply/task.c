@@ -72,7 +72,7 @@ void task_begin(struct executor *executor, struct task *task) {
                                   ? ops->start(executor->driver, &migration, &err)
                                   : ops->act(executor->driver, act_of(step), host_of_act(step), &err);
     if (rc != DC_OK)
-        executor_miss(executor, task, true, error_text(&err));
+        executor_miss(executor, task, MISS_RETRY, error_text(&err));
 }
 
 void task_set_cap(struct executor *executor, struct task *task) {
@@ -116,15 +116,26 @@ void task_abort(struct executor *executor, struct task *task, const char *reason
         executor_note(executor, task, error_text(&err));
 }
 
+/* A path that is cut, or a destination that is gone: the guest has no part in it. */
+static bool is_stalled(const struct executor *executor, const struct task *task) {
+    return task->shown.has_progress && task->shown.progress.sent_bytes >= 0 &&
+           task->progress_ms - task->sent_ms >= executor->config.options.timeout_min_ms;
+}
+
 void task_limit_time(struct executor *executor, struct task *task) {
     const struct executor_options *options = &executor->config.options;
     const double expected_ms = task_step(executor, task)->migration_ms.p95;
     const double limit_ms = options->timeout_factor * expected_ms + options->timeout_min_ms;
     char text[128];
-    if (task->is_aborted || !task_is_migration(executor, task) ||
-        executor_elapsed_ms(executor) - task->began_ms < limit_ms)
+    if (task->is_aborted || !task_is_migration(executor, task))
         return;
-    (void)snprintf(text, sizeof(text), "not done after %.1f s, of %.1f s that were expected: it is ended",
-                   limit_ms / 1e3, expected_ms / 1e3);
+    task->is_stalled = is_stalled(executor, task);
+    if (task->is_stalled)
+        (void)snprintf(text, sizeof(text), "nothing was sent for %.1f s: it is ended", options->timeout_min_ms / 1e3);
+    else if (executor_elapsed_ms(executor) - task->began_ms >= limit_ms)
+        (void)snprintf(text, sizeof(text), "not done after %.1f s, of %.1f s that were expected: it is ended",
+                       limit_ms / 1e3, expected_ms / 1e3);
+    else
+        return;
     task_abort(executor, task, text);
 }

@@ -24,6 +24,8 @@ struct task {
     double retry_ms;    /* not before */
     double began_ms;    /* this attempt */
     double progress_ms; /* when it was told */
+    double sent_ms;     /* when more had been sent than before */
+    bool is_stalled;    /* nothing is sent any more: that was why it was ended */
     struct settle settle;
 };
 
@@ -47,8 +49,11 @@ struct executor {
 bool executor_write(struct executor *executor, const struct task *task, enum journal_kind kind, const char *text);
 
 void executor_succeed(struct executor *executor, struct task *task);
-/* Tries it again later, or fails it for good. `may_retry`: its VM runs at its source. */
-void executor_miss(struct executor *executor, struct task *task, bool may_retry, const char *reason);
+/* Who is at fault, and whether it is worth another try: what MISS_RETRY and MISS_HOST are of, runs at its source. */
+enum miss { MISS_RETRY, MISS_HOST, MISS_VM };
+
+/* Tries it again later, or fails it for good. */
+void executor_miss(struct executor *executor, struct task *task, enum miss miss, const char *reason);
 void executor_enter(struct executor *executor, struct task *task, enum executor_state state);
 void executor_hold(struct executor *executor, struct task *task, bool is_held);
 void executor_note(const struct executor *executor, const struct task *task, const char *text);

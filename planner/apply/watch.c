@@ -57,6 +57,16 @@ static void find_lateness(const struct watch *watch, char *reason) {
                        watch->deadline_ms / 1e3);
 }
 
+static enum dc_status find_doomed(const struct watch *watch, const bool *is_left, char *reason, struct dc_error *err) {
+    const struct plan *plan = watch->config.plan;
+    size_t step = SIZE_MAX;
+    const enum dc_status rc = replan_find_doomed(watch->config.journal, plan, is_left, &step, err);
+    if (rc == DC_OK && step != SIZE_MAX)
+        (void)snprintf(reason, REASON_BYTES, "host %s could not be migrated to, and %s is to go there, too",
+                       plan->steps[step].to, plan->steps[step].vm_name);
+    return rc;
+}
+
 static enum dc_status find_misfit(const struct watch *watch, const struct fleet *fleet, char *reason,
                                   struct dc_error *err) {
     const size_t n_steps = watch->config.plan->n_steps;
@@ -69,6 +79,8 @@ static enum dc_status find_misfit(const struct watch *watch, const struct fleet 
         rc = preflight_check_rest(watch->config.plan, is_left, fleet, differences, err);
     if (rc == DC_OK && json_array_size(differences) > 0)
         (void)snprintf(reason, REASON_BYTES, "%s", json_string_value(json_array_get(differences, 0)));
+    else if (rc == DC_OK)
+        rc = find_doomed(watch, is_left, reason, err);
     free(is_left);
     json_decref(differences);
     return rc;

@@ -4,10 +4,10 @@
  * In:  the plan, how far it is, and now and then the fleet as it is. Out: once, why what has not begun should be
  * planned anew; and what is noticed otherwise.
  *
- * A VM that was to move and is gone or elsewhere, a destination that is off, gone or silent: two looks in a row must
- * say so, since a VM that moves may be listed nowhere for a moment. A step that overran its p95 counts where the
- * deadline will be missed for it. Nothing is stopped for a plan that would be no better: a new one is made first, as if
- * what is under way had ended.
+ * A VM that was to move and is gone or elsewhere, a destination that is off, gone or silent, or one that another step
+ * could not migrate to: two looks in a row must say so, since a VM that moves may be listed nowhere for a moment. A
+ * step that overran its p95 counts where the deadline will be missed for it. Nothing is stopped for a plan that would
+ * be no better: a new one is made first, as if what is under way had ended.
  */
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once

@@ -97,10 +97,11 @@ class Qemus:
                     answer = json.loads(lines.readline())
             return answer["return"]["status"]
 
-    def places(self):
-        """{uuid: {host: status}}"""
+    def places(self, but=None):
+        """{uuid: {host: status}}; a host whose QEMUs do not answer is not asked."""
         return {vm["uuid"]: {host: self.status(host, vm["uuid"]) for host in self.hosts
-                             if self.status(host, vm["uuid"]) is not None} for vm in self.document["vms"]}
+                             if host != but and self.status(host, vm["uuid"]) is not None}
+                for vm in self.document["vms"]}
 
     def assert_each_runs_once(self, allowed):
         for uuid, places in self.places().items():
@@ -181,13 +182,28 @@ def test_a_destination_that_dies_in_the_middle(folder):
         step = qemus.plan()["steps"][0]
         process = qemus.start()
         pid = pathlib.Path(qemus.dir / step["to"] / f"{step['vm']}.pid")
-        while not pid.exists() or process.poll() is not None:
+        while not pid.exists() and process.poll() is None:
             time.sleep(0.01)
         time.sleep(0.4)
         qemus.kill(pid)
         _, errors = process.communicate(timeout=60)
         assert process.returncode == 0, errors
         qemus.assert_each_runs_once({"h2", "h3"})
+
+
+def test_a_destination_that_hangs_is_not_its_guests_fault(folder):
+    with Qemus(folder, n_vms=1, bytes_per_s=SLOWLY_BYTES_PER_S) as qemus:
+        step = qemus.plan()["steps"][0]
+        process = qemus.start("--patience", "2s")
+        pid = pathlib.Path(qemus.dir / step["to"] / f"{step['vm']}.pid")
+        while not pid.exists() and process.poll() is None:
+            time.sleep(0.01)
+        time.sleep(0.4)
+        os.kill(int(pid.read_text(encoding="utf-8")), signal.SIGSTOP)
+        _, errors = process.communicate(timeout=90)
+        assert process.returncode == 0, errors
+        assert "nothing was sent for 2.0 s" in errors and f"no more to {step['to']}" in errors, errors
+        assert list(qemus.places(but=step["to"])[step["vm"]].values()) == ["running"]
 
 
 def test_interrupted_twice(folder):

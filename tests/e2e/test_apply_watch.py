@@ -64,6 +64,18 @@ def test_a_destination_that_is_switched_off_gets_no_more(tmp_path):
     assert lost not in toy.places()[names[plan["steps"][-1]["vm"]]]
 
 
+def test_a_destination_that_took_one_in_vain_gets_no_more(tmp_path):
+    toy = cluster(tmp_path, n_vms=9, seconds=1.5)
+    plan = toy.plan("evacuate", "h1", "--max-parallel", "1")
+    tos = [step["to"] for step in plan["steps"]]
+    lost = next(to for to in tos if to in tos[tos.index(to) + 6:])
+    (toy.dir / "lost" / lost).touch()
+    result = toy.apply("--retries", "0")
+    assert result.returncode == 0, result.stderr
+    toy.assert_one_place_each({"h2", "h3", "h4"} - {lost})
+    assert f"host {lost} could not be migrated to" in result.stderr and result.stderr.count("FAILED") == 1, result.stderr
+
+
 def test_a_vm_that_was_shut_down_is_left_out(tmp_path):
     toy = cluster(tmp_path, n_vms=5, seconds=2)
     plan = toy.plan("evacuate", "h1", "--max-parallel", "1")
