@@ -147,6 +147,13 @@ class Hypervisors:
         for kind in ("agent", "driver", "console"):
             (self.run / host / kind / guest.uuid).unlink(missing_ok=True)
 
+    def lose(self, host):
+        """Nothing more can be prepared there; what runs there runs on."""
+        (self.run / host / "lost").touch()
+
+    def find(self, host):
+        (self.run / host / "lost").unlink()
+
     @staticmethod
     def _kill(path):
         try:
