@@ -5,6 +5,7 @@
 #include "planner/api_event.h"
 #include "planner/api_hold.h"
 #include "planner/api_plan.h"
+#include "planner/api_watch.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -176,7 +177,8 @@ static const struct {
     {"GET", "/v1/plans", api_plan_list},   {"GET", "/v1/plans/", api_plan_get},
     {"POST", "/v1/plans", api_plan_make},  {"POST", "/v1/holds", api_hold},
     {"POST", "/v1/releases", api_release}, {"POST", "/v1/interrupts", api_plan_interrupt},
-    {"POST", "/v1/plans/", api_event},
+    {"POST", "/v1/plans/", api_event},     {"GET", "/metrics", api_metrics},
+    {"GET", "/healthz", api_healthz},      {"GET", "/readyz", api_readyz},
 };
 
 static bool path_matches(const char *route, const char *path) {

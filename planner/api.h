@@ -13,6 +13,9 @@
  *                      "bandwidth_bytes_per_s" of all; a VM may be an object with "vm" and these two
  *   POST /v1/releases  {"vms": [...]}: and begin again
  *
+ *   GET  /metrics      for Prometheus
+ *   GET  /healthz, /readyz  {"healthy": true}; {"ready": ...}, 503 while no host is fresh
+ *
  * Errors are {"error": text, "status": name of the dc_status}.
  */
 // SPDX-License-Identifier: GPL-3.0-or-later
@@ -21,7 +24,9 @@
 #include "planner/api_server.h"
 #include "planner/collector.h"
 #include "planner/fleet_state.h"
+#include "planner/metrics.h"
 #include "planner/observation_log.h"
+#include "planner/run_table.h"
 #include "planner/store.h"
 #include "planner/work_queue.h"
 
@@ -29,7 +34,7 @@
 
 struct plan_job;
 
-/* What the handlers work on; all lent. */
+/* What the handlers work on; all lent, but where it says otherwise. */
 struct api {
     struct fleet_state *state;
     struct store *store;
@@ -38,6 +43,8 @@ struct api {
     struct work_queue *plans;     /* solving */
     struct work_queue *documents; /* writing large JSON */
     struct plan_job *jobs;        /* plans that are asked for and not answered yet (api_plan.c) */
+    struct metrics_plans made;    /* of those that were */
+    struct run_table runs;        /* plans that are being applied; owned */
 };
 
 /* An api_handler_fn; `context` is the struct api. */

@@ -1,4 +1,4 @@
-/* All of a request is checked before any of it is passed on. */
+/* All of a request is checked before any of it is passed on; how far the plans are is kept for the metrics. */
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "planner/api_event.h"
 
@@ -53,10 +53,12 @@ static enum dc_status pass_on(struct api *api, const char *id, const json_t *jso
         return error_set(err, DC_EINVAL, "first: expected a whole number of at least 1");
     for (size_t i = 0; rc == DC_OK && i < json_array_size(events); i++) {
         rc = write_event(json_array_get(events, i), &map, err);
-        if (rc != DC_OK)
+        if (rc != DC_OK) {
             (void)error_prefix(err, "events[%zu]", i);
-        else if (!is_trial)
+        } else if (!is_trial) {
             collector_publish(api->collector, "plan", id, (uint64_t)first + i, &map);
+            rc = run_table_hear(&api->runs, id, json_array_get(events, i), fleet_clock_now().unix_ms, err);
+        }
     }
     msg_buffer_dispose(&map);
     return rc;

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "planner/api_plan.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "planner/answer.h"
 #include "planner/fleet_calibrate.h"
@@ -25,6 +26,7 @@ struct plan_job {
     atomic_bool unwanted;         /* nobody waits any more */
     char *fleet_text;             /* what it is made from */
     char *text;                   /* the plan document */
+    double solve_s;               /* what it took */
     enum dc_status rc;
     struct dc_error err;
 };
@@ -65,6 +67,7 @@ static enum dc_status freeze_fleet(struct plan_job *job) {
 static void solve_goal(void *context) {
     struct plan_job *job = context;
     const struct solve_options options = {.cancel = &job->stop};
+    const double began_s = clock_monotonic_s();
     if (atomic_load(&job->unwanted)) {
         job->rc = error_set(&job->err, DC_ECANCELED, "nobody waits for the plan any more");
         return;
@@ -74,6 +77,17 @@ static void solve_goal(void *context) {
         job->rc = answer(&job->fleet, &job->goal, &options, &job->plan, &job->err);
     if (job->rc == DC_OK)
         job->rc = plan_doc_write(&job->plan, &job->text, &job->err);
+    job->solve_s = clock_monotonic_s() - began_s;
+}
+
+static void count(struct metrics_plans *made, const struct plan_job *job) {
+    if (job->rc != DC_OK) {
+        made->n_failed++;
+        return;
+    }
+    made->n_by_status[job->plan.status]++;
+    made->solve_s += job->solve_s;
+    made->last_gap_frac = job->plan.gap_frac;
 }
 
 static enum dc_status store_plan(const struct plan_job *job, struct dc_error *err) {
@@ -92,6 +106,7 @@ static enum dc_status store_plan(const struct plan_job *job, struct dc_error *er
 
 static void reply_plan(void *context) {
     struct plan_job *job = context;
+    count(&job->api->made, job);
     if (job->rc == DC_OK && !atomic_load(&job->unwanted)) {
         job->rc = store_plan(job, &job->err);
         log_info("plan %s: %s, %zu steps", job->plan.id, plan_doc_status_text(job->plan.status), job->plan.n_steps);

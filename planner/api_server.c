@@ -26,6 +26,8 @@
 
 enum { WATCH_MS = 100, IDLE_TIMEOUT_S = 60, MAX_CONNECTIONS = 128, BACKLOG = 64, N_API_HANDLES = 3 };
 
+static const char json_type[] = "application/json";
+
 struct api_request {
     struct api_server *server;
     struct MHD_Connection *connection;
@@ -35,7 +37,8 @@ struct api_request {
     size_t body_bytes, body_capacity;
     bool too_large, suspended, replied;
     unsigned status;
-    char *text; /* of the reply */
+    const char *content_type; /* of the reply */
+    char *text;
     void (*unwanted)(void *context);
     void *unwanted_context;
     struct api_request *next, **link; /* among the suspended */
@@ -143,8 +146,13 @@ static void suspend(struct api_request *request) {
 }
 
 void api_request_reply(struct api_request *request, unsigned status, char *json_text) {
-    request->status = json_text != NULL ? status : MHD_HTTP_INTERNAL_SERVER_ERROR;
-    request->text = json_text;
+    api_request_reply_as(request, status, json_type, json_text);
+}
+
+void api_request_reply_as(struct api_request *request, unsigned status, const char *content_type, char *text) {
+    request->status = text != NULL ? status : MHD_HTTP_INTERNAL_SERVER_ERROR;
+    request->content_type = content_type;
+    request->text = text;
     request->replied = true;
     request->unwanted = NULL;
     if (!request->suspended)
@@ -158,19 +166,21 @@ void api_request_reply(struct api_request *request, unsigned status, char *json_
     (void)uv_timer_start(&server->timeout, on_timeout, 0, 0);
 }
 
-static enum MHD_Result queue_reply(struct MHD_Connection *connection, unsigned status, const char *text) {
+static enum MHD_Result queue_reply(struct MHD_Connection *connection, unsigned status, const char *content_type,
+                                   const char *text) {
     struct MHD_Response *response =
         MHD_create_response_from_buffer(text != NULL ? strlen(text) : 0, (void *)text, MHD_RESPMEM_MUST_COPY);
     if (response == NULL)
         return MHD_NO;
-    (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
+    (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
     const enum MHD_Result result = MHD_queue_response(connection, status, response);
     MHD_destroy_response(response);
     return result;
 }
 
 static enum MHD_Result refuse_too_large(struct MHD_Connection *connection) {
-    return queue_reply(connection, MHD_HTTP_CONTENT_TOO_LARGE, "{\"error\": \"expected a body of at most 8 MiB\"}\n");
+    return queue_reply(connection, MHD_HTTP_CONTENT_TOO_LARGE, json_type,
+                       "{\"error\": \"expected a body of at most 8 MiB\"}\n");
 }
 
 static enum MHD_Result begin_request(struct api_server *server, struct MHD_Connection *connection, const char *path,
@@ -222,11 +232,12 @@ static enum MHD_Result on_access(void *context, struct MHD_Connection *connectio
     if (request->too_large)
         return refuse_too_large(connection);
     if (server->closing && !request->replied)
-        return queue_reply(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "{\"error\": \"the planner is stopping\"}\n");
+        return queue_reply(connection, MHD_HTTP_SERVICE_UNAVAILABLE, json_type,
+                           "{\"error\": \"the planner is stopping\"}\n");
     if (!request->replied)
         server->handler(server->context, request);
     if (request->replied)
-        return queue_reply(connection, request->status, request->text);
+        return queue_reply(connection, request->status, request->content_type, request->text);
     suspend(request);
     return MHD_YES;
 }

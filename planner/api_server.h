@@ -40,3 +40,6 @@ void api_request_on_unwanted(struct api_request *request, void (*unwanted)(void 
 
 /* Answers with a JSON text (heap; taken over; NULL: an empty 500). The request is gone then. */
 void api_request_reply(struct api_request *request, unsigned status, char *json_text);
+
+/* The same with a text of another type ("text/plain", lent for the request's life). */
+void api_request_reply_as(struct api_request *request, unsigned status, const char *content_type, char *text);

@@ -153,7 +153,8 @@ static enum dc_status open_api(struct daemon *self, struct dc_error *err) {
         .observations = self->observations,
         .collector = self->collector,
         .plans = work_queue_new(&self->loop, (size_t)self->config->plan_threads, (size_t)self->config->plan_queue),
-        .documents = work_queue_new(&self->loop, DOCUMENT_THREADS, DOCUMENT_QUEUE)};
+        .documents = work_queue_new(&self->loop, DOCUMENT_THREADS, DOCUMENT_QUEUE),
+        .made = {.last_gap_frac = -1}};
     if (api->plans == NULL || api->documents == NULL)
         return error_set_nomem(err);
     return api_server_open(&self->loop, self->config->api_socket, api_handle, api, &self->server, err);
@@ -169,6 +170,7 @@ static void size_thread_pool(const struct daemon_config *config) {
 static void dispose(struct daemon *self) {
     work_queue_free(&self->api.plans);
     work_queue_free(&self->api.documents);
+    run_table_dispose(&self->api.runs);
     observation_log_free(&self->observations);
     store_close(&self->store);
     fleet_state_free(&self->state);

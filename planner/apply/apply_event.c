@@ -47,6 +47,18 @@ static json_t *event_of(const struct apply_moment *now, const char *kind, size_t
     return event;
 }
 
+/* How many migrations run, and how many are to come. */
+static void set_counts(const struct apply_moment *now, json_t *event) {
+    size_t n_running = 0, n_pending = 0;
+    for (size_t i = 0; i < now->plan->n_steps; i++) {
+        const enum executor_state state = executor_step(now->executor, i)->state;
+        n_running += now->plan->steps[i].vm[0] != '\0' && (state == EXECUTOR_RUNS || state == EXECUTOR_SETTLES);
+        n_pending += now->plan->steps[i].vm[0] != '\0' && state == EXECUTOR_WAITS;
+    }
+    (void)json_object_set_new(event, "n_running", json_integer((json_int_t)n_running));
+    (void)json_object_set_new(event, "n_pending", json_integer((json_int_t)n_pending));
+}
+
 json_t *apply_event_step(const struct apply_moment *now, size_t step) {
     const struct executor_step *shown = executor_step(now->executor, step);
     json_t *event = event_of(now, "step", step);
@@ -59,6 +71,7 @@ json_t *apply_event_step(const struct apply_moment *now, size_t step) {
     }
     if (shown->reason[0] != '\0')
         (void)json_object_set_new(event, "reason", json_string(shown->reason));
+    set_counts(now, event);
     return event;
 }
 
