@@ -15,7 +15,10 @@ static const double merge_window_ms = 60e3;
 static const double longest_migration_ms = 6 * 3600e3;
 static const double order_after_restart_ms = 3600e3; /* how long its HOLD still holds is not known then */
 static const double same_migration_ms = 600e3;       /* an agent that restarts sees it begin again */
-static const double longest_startup_ms = 10e3;       /* later ones waited for something else */
+/* Of what a path carries, wanted of it by all migrations at the same time. One that follows another closely overlaps it
+ * by its hand-over. */
+static const double most_demand_frac = 1.3;
+static const double longest_startup_ms = 10e3; /* later ones waited for something else */
 
 struct record {
     struct fleet_observation seen;
@@ -115,6 +118,17 @@ static enum dc_status drop(struct observation_log *log, struct record *record, s
     return number != 0 ? store_drop_observation(log->store, number, err) : DC_OK;
 }
 
+/* Did it share its path with others more than plans foresee? Migrations that nobody planned do: their times teach how
+ * they hindered each other, not what the path carries. */
+static bool is_contended(const struct observation_log *log, size_t i, double nominal_bytes_per_s) {
+    const struct fleet_observation *seen = &log->records[i].seen;
+    double demand_bytes_per_s = seen->predicted.bandwidth_bytes_per_s;
+    for (size_t k = 0; k < log->n_records; k++)
+        if (k != i && log->records[k].stage == OBSERVATION_LOG_ENDED)
+            demand_bytes_per_s += observation_demand(seen, &log->records[k].seen);
+    return demand_bytes_per_s > most_demand_frac * nominal_bytes_per_s;
+}
+
 enum dc_status observation_log_learn(struct observation_log *log, struct dc_error *err) {
     struct calibration_sample *samples = calloc(log->n_records + 1, sizeof(*samples));
     struct calibration *entries = NULL;
@@ -124,7 +138,8 @@ enum dc_status observation_log_learn(struct observation_log *log, struct dc_erro
         return error_set_nomem(err);
     trim(log);
     for (size_t i = 0; i < log->n_records; i++) {
-        if (log->records[i].stage == OBSERVATION_LOG_ENDED && observation_sample(&log->records[i].seen, &samples[n]))
+        if (log->records[i].stage == OBSERVATION_LOG_ENDED && observation_sample(&log->records[i].seen, &samples[n]) &&
+            !is_contended(log, i, samples[n].nominal_bytes_per_s))
             n++;
     }
     const enum dc_status rc = calibration_learn(samples, n, &entries, &n_entries, err);

@@ -3,6 +3,7 @@
 #include "planner/observation_sample.h"
 
 #include <math.h>
+#include <string.h>
 
 static const double not_known = -1;
 
@@ -25,4 +26,17 @@ bool observation_sample(const struct fleet_observation *seen, struct calibration
         .usual_post_ms = calibration_usual_post_ms(seen->policy != NULL ? seen->policy : ""),
     };
     return sample_out->bytes > 0;
+}
+
+static bool is_same(const char *one, const char *other) {
+    return one != NULL && other != NULL && strcmp(one, other) == 0;
+}
+
+double observation_demand(const struct fleet_observation *seen, const struct fleet_observation *other) {
+    if (seen->began_unix_ms == 0 || other->began_unix_ms == 0 || !(seen->migration_ms > 0) ||
+        !(other->migration_ms > 0) || (!is_same(seen->from, other->from) && !is_same(seen->to, other->to)))
+        return 0;
+    const double after_ms = (double)(other->began_unix_ms - seen->began_unix_ms);
+    const double both_ms = fmin(seen->migration_ms, after_ms + other->migration_ms) - fmax(0, after_ms);
+    return fmax(0, both_ms) / seen->migration_ms * other->predicted.bandwidth_bytes_per_s;
 }

@@ -358,6 +358,47 @@ static void test_predictions_learn(void **state) {
     assert_near(fixture->fleet.links[2].goodput_frac, 0.8, 0.05); /* h3 was never seen: all hosts' */
 }
 
+/* 4 GB from h1 to `to`, that far after the first. */
+static void remember(struct fixture *fixture, int64_t number, const char *to, double after_ms, double migration_ms) {
+    struct fleet_observation seen = {.vm = (char *)(uintptr_t)UUID_1,
+                                     .name = (char *)(uintptr_t) "web1",
+                                     .from = (char *)(uintptr_t) "h1",
+                                     .to = (char *)(uintptr_t)to,
+                                     .began_unix_ms = BEGAN_UNIX_MS + (int64_t)after_ms,
+                                     .migration_ms = migration_ms,
+                                     .downtime_ms = 100,
+                                     .bytes = 4e9,
+                                     .n_rounds = 5,
+                                     .succeeded = true,
+                                     .predicted = {.bandwidth_bytes_per_s = 118e6,
+                                                   .goodput_frac = 0.94,
+                                                   .migration_ms = {40000, 41000, 42000},
+                                                   .downtime_ms = {100, 110, 120},
+                                                   .bytes = 4e9,
+                                                   .n_rounds = 5,
+                                                   .converges = true}};
+    char *text = NULL;
+    assert_int_equal(fleet_observation_write(&seen, &text, NULL), DC_OK);
+    assert_int_equal(observation_log_restore(fixture->log, number, OBSERVATION_LOG_ENDED, text, NULL), DC_OK);
+    free(text);
+}
+
+static void test_migrations_that_hindered_each_other_teach_nothing(void **state) {
+    struct fixture *fixture = *state;
+    for (int i = 0; i < 4; i++)
+        remember(fixture, i + 1, i % 2 == 0 ? "h2" : "h3", 0, 150e3);
+    assert_int_equal(observation_log_learn(fixture->log, NULL), DC_OK);
+    assert_int_equal(look(fixture, 4) != NULL && fixture->fleet.n_calibration > 0, 0);
+    for (int i = 0; i < 4; i++) /* each begins while the one before hands over */
+        remember(fixture, i + 5, "h2", 200e3 + 38e3 * i, 40e3);
+    assert_int_equal(observation_log_learn(fixture->log, NULL), DC_OK);
+    (void)look(fixture, 8);
+    const struct calibration *learned =
+        calibration_find(fixture->fleet.calibration, fixture->fleet.n_calibration, "h1", "h2");
+    assert_non_null(learned);
+    assert_int_equal(learned->n, 4);
+}
+
 static void test_what_was_never_observed_is_not_certain(void **state) {
     (void)state;
     struct fleet fleet = read_fleet();
@@ -416,6 +457,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_end_without_a_beginning, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_restart_loses_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_predictions_learn, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_migrations_that_hindered_each_other_teach_nothing, set_up, tear_down),
         cmocka_unit_test(test_what_was_never_observed_is_not_certain),
         cmocka_unit_test_setup_teardown(test_calibration_leaves_what_a_document_gives, set_up, tear_down),
     };
