@@ -146,7 +146,7 @@ static void take_check(struct executor *executor, struct task *task, enum driver
     const struct plan_step *step = task_step(executor, task);
     const bool is_right = place == (step->action == PLAN_COLD_MIGRATE ? DRIVER_PAUSED : DRIVER_RUNS);
     static const char *const texts[] = {
-        [DRIVER_UNKNOWN] = "where it is cannot be told",     [DRIVER_ABSENT] = "is not there",
+        [DRIVER_UNKNOWN] = "cannot be asked about",          [DRIVER_ABSENT] = "is not there",
         [DRIVER_RUNS] = "runs, where it should be shut off", [DRIVER_MIGRATING] = "is being migrated",
         [DRIVER_PAUSED] = "is there, but does not run",      [DRIVER_INCOMING] = "is half there"};
     char note[256];

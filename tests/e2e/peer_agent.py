@@ -110,10 +110,12 @@ class PeerAgent:
         self.send(EVENT, {"type": kind, "at_unix_ms": now_unix_ms(), "instance_id": self.instance_id,
                           "event_number": self.event_number, "vm": vm_uuid(name), **more})
 
-    def migrate(self, name, to, **observed):
+    def migrate(self, name, to, began_unix_ms=None, **observed):
         """Both ends of one migration, as the source's agent tells of them. No time passes in between."""
-        self.event("migration-began", name, peer_host=to)
-        self.event("migration-ended", name, peer_host=to, **{"succeeded": True, **observed})
+        began_unix_ms = began_unix_ms or now_unix_ms()
+        self.event("migration-began", name, peer_host=to, at_unix_ms=began_unix_ms)
+        self.event("migration-ended", name, peer_host=to, at_unix_ms=round(began_unix_ms + observed.get("migration_ms", 0)),
+                   **{"succeeded": True, **observed})
 
     def status(self, n_vms=0):
         self.send(STATUS, {"at_unix_ms": now_unix_ms(), "n_vms": n_vms, "n_bursts": 3, "n_conflated": 0, "n_held": 0,

@@ -173,13 +173,16 @@ def test_predictions_get_better(planner, tmp_path):
     rng = random.Random(SEED)
     sizes = {f"vm{i}": rng.choice((1, 2, 3, 4, 6, 8, 12)) for i in range(16)}
     source, _ = settle(planner, sizes)
+    began_unix_ms = now_unix_ms() - 3600_000
     for i, (name, gib) in enumerate(sizes.items()):
         took_ms = gib * GIB / (0.8 * NIC) * 1000 * rng.uniform(0.99, 1.01) + 300
         down_ms = STOP_BYTES / (0.8 * NIC) * 1000 + 300
         if i in (2, 7, 11):
-            source.migrate(name, "h2", migration_ms=took_ms * 4, downtime_ms=9000, succeeded=i != 7)
+            took_ms *= 4
+            source.migrate(name, "h2", began_unix_ms, migration_ms=took_ms, downtime_ms=9000, succeeded=i != 7)
         else:
-            source.migrate(name, "h2", migration_ms=took_ms, downtime_ms=down_ms)
+            source.migrate(name, "h2", began_unix_ms, migration_ms=took_ms, downtime_ms=down_ms)
+        began_unix_ms += round(took_ms) # one after the other: those that share a path teach nothing
         source.status(len(sizes))
     wait_observed(planner, len(sizes))
     result = accuracy(planner)

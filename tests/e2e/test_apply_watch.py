@@ -65,15 +65,17 @@ def test_a_destination_that_is_switched_off_gets_no_more(tmp_path):
 
 
 def test_a_destination_that_took_one_in_vain_gets_no_more(tmp_path):
-    toy = cluster(tmp_path, n_vms=9, seconds=1.5)
-    plan = toy.plan("evacuate", "h1", "--max-parallel", "1")
-    tos = [step["to"] for step in plan["steps"]]
-    lost = next(to for to in tos if to in tos[tos.index(to) + 6:])
+    toy = cluster(tmp_path, n_vms=12, seconds=1.5)
+    plan = toy.plan("evacuate", "h1")
+    for step in plan["steps"]: # its failure keeps none of the others waiting
+        step["after"] = []
+    toy.plan_path.write_text(json.dumps(plan), encoding="utf-8")
+    lost = plan["steps"][0]["to"]
     (toy.dir / "lost" / lost).touch()
-    result = toy.apply("--retries", "0")
+    result = toy.apply("--retries", "0", "--patience", "1s")
     assert result.returncode == 0, result.stderr
     toy.assert_one_place_each({"h2", "h3", "h4"} - {lost})
-    assert f"host {lost} could not be migrated to" in result.stderr and result.stderr.count("FAILED") == 1, result.stderr
+    assert f"host {lost} could not be migrated to" in result.stderr, result.stderr
 
 
 def test_a_vm_that_was_shut_down_is_left_out(tmp_path):
