@@ -16,8 +16,9 @@ SAMPLING = {"sample_interval": "12s", "burst_duration": "4s", "sampling_budget_f
 class LabCluster(Cluster):
     """Use as a context manager, within Network and Hypervisors."""
 
-    def __init__(self, directory, network, hypervisors, host_memory_bytes):
+    def __init__(self, directory, network, hypervisors, host_memory_bytes, overheads=None):
         super().__init__(directory, tuple(network.hosts))
+        self.overheads = overheads or OVERHEADS
         self.network = network
         self.hypervisors = hypervisors
         self.host_memory_bytes = host_memory_bytes
@@ -55,4 +56,4 @@ class LabCluster(Cluster):
                         planner_public_key_file=self.directory / "planner.pub",
                         secret_key_file=self.directory / f"{host}.key", source="qemu",
                         qemu_sockets=self.hypervisors.run / host / "agent", state_dir=self.directory / host,
-                        host_memory=f"{self.host_memory_bytes}B", host_reserved_memory="0B", **OVERHEADS, **SAMPLING)
+                        host_memory=f"{self.host_memory_bytes}B", host_reserved_memory="0B", **self.overheads, **SAMPLING)

@@ -115,16 +115,19 @@ class Dom0:
 
     # --- decamp ---
 
-    def start_planner(self):
-        self.machine.check("mkdir -p /tmp/state; decamp-planner --config /lab/planner.yaml >/tmp/planner.log 2>&1 &\n"
+    def start_planner(self, **settings):
+        """With `settings` besides image.PLANNER_YAML."""
+        text = "".join(f"{name}: {value}\n" for name, value in settings.items())
+        self.machine.check(f"{{ cat /lab/planner.yaml; cat <<'END'\n{text}END\n}} >/tmp/planner.yaml\n"
+                           "decamp-planner --config /tmp/planner.yaml >/tmp/planner.log 2>&1 &\n"
                            "echo $! >/tmp/planner.pid\n"
                            "until [ -S /tmp/planner.sock ]; do usleep 100000; done", 30)
 
     def start_agent(self, options):
         """With `options` besides image.AGENT_YAML."""
         text = "".join(f"{name}: {value}\n" for name, value in options.items())
-        self.machine.check(f"{{ cat /lab/agent.yaml; cat <<'END'\n{text}END\n}} >/tmp/agent.yaml\n"
-                           "decamp-agent --config /tmp/agent.yaml --check-config")
+        self.machine.check(f"{{ sed 's/@host@/{self.machine.host}/' /lab/agent.yaml; cat <<'END'\n{text}END\n}} >/tmp/agent.yaml\n"
+                           "mkdir -p /tmp/state; decamp-agent --config /tmp/agent.yaml --check-config")
         self.start_agent_again()
 
     def start_agent_again(self):

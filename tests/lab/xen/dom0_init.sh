@@ -6,7 +6,7 @@
 # shellcheck shell=sh
 /bin/busybox mkdir -p /proc /sys /dev /run /tmp
 /bin/busybox --install -s /bin
-export PATH=/usr/lib/xen-4.17/bin:/lab:/bin HOME=/ DECAMP_SOCKET=/tmp/planner.sock
+export PATH=/usr/lib/xen-4.17/bin:/lab:/bin:/usr/bin:/usr/sbin HOME=/root DECAMP_SOCKET=/tmp/planner.sock
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
@@ -19,7 +19,19 @@ for module in xen-privcmd xen-evtchn xenfs xen-gntdev xen-gntalloc; do
     insmod "/modules/$module.ko" || echo "lab: module $module cannot be loaded"
 done
 mount -t xenfs xenfs /proc/xen
+# Of "lab.host=NAME lab.address=ADDRESS" on the command line; without an address there is no network.
+host=$(sed -n 's/.*lab\.host=\([^ ]*\).*/\1/p' /proc/cmdline)
+address=$(sed -n 's/.*lab\.address=\([^ ]*\).*/\1/p' /proc/cmdline)
+hostname "$host"
 ip link set lo up
+if [ -n "$address" ]; then
+    insmod /modules/e1000.ko
+    ip addr add "$address/24" dev eth0
+    ip link set eth0 mtu 9000 up
+    dropbear -R -s
+else
+    ip addr add 10.99.0.1/32 dev lo
+fi
 xenstored --pid-file=/run/xenstored.pid
 until [ -S /run/xenstored/socket ]; do usleep 100000; done
 xen-init-dom0

@@ -18,30 +18,40 @@ LIBRARIES = pathlib.Path("usr/lib/x86_64-linux-gnu")
 PACKAGES = (
     "xen-hypervisor-4.17-amd64", "xen-utils-4.17", "xen-utils-common", "xenstore-utils", "libxenmisc4.17",
     "libxentoolcore1", "libxentoollog1", "libxencall1", "libxendevicemodel1", "libxenevtchn1", "libxenforeignmemory1",
-    "libxengnttab1", "libxenhypfs1", "libxenstore4", "libyajl2", "busybox-static",
+    "libxengnttab1", "libxenhypfs1", "libxenstore4", "libyajl2", "busybox-static", "dropbear-bin", "libtomcrypt1",
+    "libtommath1", "pv",
 )
 WANTED = (
-    r"\./(boot/(vmlinuz-.*|xen-4\.17-amd64\.gz)|lib/modules/.*/drivers/xen/.*\.ko|(usr/)?bin/(busybox|xenstore.*)"
+    r"\./(boot/(vmlinuz-.*|xen-4\.17-amd64\.gz)|lib/modules/.*/(drivers/xen/.*|e1000)\.ko"
+    r"|(usr/)?s?bin/(busybox|xenstore.*|dropbear|dropbearkey|dbclient|pv)"
     r"|usr/lib/x86_64-linux-gnu/.*\.so.*|usr/lib/xen-4\.17/(bin|boot)/.*|etc/xen/.*)")
 XEN_PROGRAMS = ("xl", "xenstored", "xenconsoled", "xen-init-dom0", "libxl-save-helper", "xenctx")
 MODULES = ("xen-privcmd", "xen-evtchn", "xenfs/xenfs", "xen-gntdev", "xen-gntalloc")
 
 PLANNER_YAML = """\
-listen: tcp://127.0.0.1:7450
+listen: tcp://0.0.0.0:7450
 secret_key_file: /lab/keys/planner.key
 allow_list_file: /lab/keys/allowed
 api_socket: /tmp/planner.sock
 store_path: /tmp/planner.sqlite
 """
 AGENT_YAML = """\
-host: xen1
-planner: tcp://127.0.0.1:7450
+host: @host@
+planner: tcp://xen1:7450
 planner_public_key_file: /lab/keys/planner.pub
-secret_key_file: /lab/keys/xen1.key
+secret_key_file: /lab/keys/@host@.key
 source: xen
 module_dir: /lab/modules
 state_dir: /tmp/state
 sampling_budget_frac: 1
+"""
+# Of the machines' dom0s, where there is a network between them (pair.py).
+ADDRESSES = {"xen1": "10.99.0.1", "xen2": "10.99.0.2"}
+# dbclient under the name and with the options that the driver `xl` knows.
+SSH = """\
+#!/bin/busybox sh
+while [ "$1" = -o ]; do shift 2; done
+exec dbclient -y -y -i /lab/keys/id "$@"
 """
 
 
@@ -66,9 +76,30 @@ def _copy(source, target):
 
 def _make_keys(decamp, folder):
     folder.mkdir(parents=True)
-    for name in ("planner", "xen1"):
+    for name in ("planner", *ADDRESSES):
         _run(decamp, "keys", "new", name, "--dir", folder, "-q")
-    _run(decamp, "keys", "allow", folder / "allowed", "xen1", folder / "xen1.pub", "-q")
+    for name in ADDRESSES:
+        _run(decamp, "keys", "allow", folder / "allowed", name, folder / f"{name}.pub", "-q")
+
+
+def _add_network(packages, root):
+    """What one dom0 needs to reach the other: names, a network card's driver, ssh by a key of the lab's own."""
+    for name in ("sbin/dropbear", "bin/dropbearkey", "bin/dbclient", "bin/pv"):
+        _copy(packages / "usr" / name, root / "usr" / name)
+    (root / "usr/bin/xl").symlink_to("../lib/xen-4.17/bin/xl")
+    (root / "usr/bin/ssh").write_text(SSH, encoding="utf-8")
+    (root / "usr/bin/ssh").chmod(0o755)
+    (root / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\n", encoding="utf-8")
+    (root / "etc/hosts").write_text("".join(f"{address} {name}\n" for name, address in ADDRESSES.items()),
+                                    encoding="utf-8")
+    (root / "root/.ssh").mkdir(parents=True, mode=0o700)
+    (root / "etc/dropbear").mkdir()
+    made = subprocess.run([root / "usr/bin/dropbearkey", "-t", "ed25519", "-f", root / "lab/keys/id"], check=True,
+                          capture_output=True, text=True, env={"LD_LIBRARY_PATH": str(root / LIBRARIES)})
+    public = next(line for line in made.stdout.splitlines() if line.startswith("ssh-"))
+    (root / "root/.ssh/authorized_keys").write_text(public + "\n", encoding="utf-8")
+    found = next(packages.glob("lib/modules/*/kernel/drivers/net/ethernet/intel/e1000/e1000.ko"))
+    _copy(found, root / "modules" / found.name)
 
 
 def _add_xen(packages, root):
@@ -123,6 +154,7 @@ def build(packages, bin_dir, work):
     _add_xen(packages, root)
     _add_decamp(bin_dir, root)
     _add_own(root, guest)
+    _add_network(packages, root)
     (root / "lib").symlink_to("usr/lib")
     programs = [p for p in root.rglob("*") if p.is_file() and p.read_bytes()[:4] == b"\x7fELF"]
     for library in _libraries_of(programs, root / LIBRARIES):

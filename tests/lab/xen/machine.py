@@ -11,7 +11,7 @@ import time
 CPU = "max,-smap,-xsave,-avx,-avx2,-f16c,-fma,-vaes,-vpclmulqdq"
 # dom0 on processor 0, guests on processor 1 (dom0.py): guests that change processors die, see README.md.
 XEN = "console=com1 com1=115200,8n1 dom0_mem=640M,max:640M dom0_max_vcpus=1 dom0_vcpus_pin loglvl=all guest_loglvl=all"
-DOM0 = "console=hvc0 rdinit=/init loglevel=4"
+DOM0 = "console=hvc0 rdinit=/init loglevel=4 lab.host={host}"
 BOOT_TIMEOUT_S = 180
 
 
@@ -20,18 +20,29 @@ class MachineError(Exception):
 
 
 class Machine:
-    """Use as a context manager."""
+    """Use as a context manager. With an `address` it has a network card, on a cable to the machine `peer`."""
 
-    def __init__(self, work):
+    def __init__(self, work, host="xen1", address=None, peer=None):
         self.work = work
-        self.console_log = work / "console.log"
+        self.host = host
+        self.address = address
+        self.peer = peer
+        self.console_log = work / f"console-{host}.log"
         self.process = None
         self.line = None
         self.received = b""
         self.n_commands = 0
 
     def __enter__(self):
-        path = self.work / "commands.sock"
+        path = self.work / f"commands-{self.host}.sock"
+        dom0 = DOM0.format(host=self.host)
+        card = []
+        if self.address is not None:
+            dom0 += f" lab.address={self.address}"
+            (self.work / f"{self.host}.cable").unlink(missing_ok=True)
+            card = ["-netdev", f"dgram,id=cable,local.type=unix,local.path={self.host}.cable,remote.type=unix,"
+                    f"remote.path={self.peer}.cable",
+                    "-device", f"e1000,netdev=cable,mac=52:54:00:00:00:{self.address.rsplit('.', 1)[1]:0>2}"]
         for file in (path, self.console_log):
             file.unlink(missing_ok=True)
         command = [
@@ -39,10 +50,11 @@ class Machine:
             "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none",
             "-no-reboot", "-machine", "q35",
             "-accel", "tcg,thread=multi,tb-size=512", "-cpu", CPU, "-smp", "2", "-m", "2048",
-            "-kernel", "xen", "-append", XEN, "-initrd", f"vmlinuz {DOM0},dom0.cpio.gz",
+            "-kernel", "xen", "-append", XEN, "-initrd", f"vmlinuz {dom0},dom0.cpio.gz",
             "-serial", f"file:{self.console_log.name}", "-serial", f"unix:{path.name},server=on,wait=off",
+            *card,
         ]
-        with open(self.work / "qemu.log", "wb") as log:
+        with open(self.work / f"qemu-{self.host}.log", "wb") as log:
             self.process = subprocess.Popen(command, cwd=self.work, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
             self._connect(path)
@@ -72,7 +84,7 @@ class Machine:
             except OSError:
                 line.close()
                 if time.monotonic() > deadline or self.process.poll() is not None:
-                    raise MachineError(f"QEMU: {(self.work / 'qemu.log').read_text().strip()}") from None
+                    raise MachineError(f"QEMU: {(self.work / f'qemu-{self.host}.log').read_text().strip()}") from None
                 time.sleep(0.1)
 
     def _receive_until(self, pattern, timeout_s):
