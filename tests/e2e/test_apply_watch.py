@@ -121,7 +121,7 @@ def test_what_failed_is_planned_anew_past_the_deadline(tmp_path):
     plan = toy.plan("evacuate", "h1", "--max-parallel", "1", "--deadline", "3s")
     lost = plan["steps"][-1]["to"]
     (toy.dir / "lost" / lost).touch()
-    result = toy.apply("--retries", "0", "--patience", "1s")
+    result = toy.apply("--retries", "0", "--patience", "4s")
     assert result.returncode == 0, result.stderr
     toy.assert_one_place_each({"h2", "h3", "h4"} - {lost})
     assert "past the deadline" in result.stderr, result.stderr
