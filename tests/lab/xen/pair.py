@@ -23,7 +23,7 @@ from lab import SAMPLING, missing, parse_arguments
 from machine import Machine, MachineError
 
 CABLE_BYTES_PER_S = 6_000_000  # agents predict from 5 MB/s on; an emulated dom0 encrypts little more
-GUESTS = (Guest("idle", 0), Guest("slow", 100), Guest("busy", 300, "random"))
+GUESTS = (Guest("slow", 100), Guest("busy", 300, "random"))
 TOPOLOGY = {
     "format": "decamp/fleet", "format_version": "1.0", "taken_unix_ms": 0, "vms": [],
     "hosts": [{"name": host, "state": "on", "cpus": 2, "memory_bytes": 2**31, "max_migrations": 1}
