@@ -57,6 +57,7 @@ enum cli_group {
     CLI_IMPORT = 1 << 15,     /* --from, --stop-policy */
     CLI_EXPORT = 1 << 16,     /* --to, --toolstack, and --max-age as apply */
     CLI_PAGE = 1 << 17,       /* -o html */
+    CLI_DEMO = 1 << 18,       /* --hosts, --vms, and --seed as limits */
 };
 
 struct export_target;
@@ -105,6 +106,9 @@ struct cli {
     double risk_frac; /* 0: not given */
     bool has_seed;
     uint64_t seed;
+    size_t demo_hosts; /* 0: not given */
+    bool has_demo_vms;
+    size_t demo_vms;
     struct cli_names exclude;
     struct goal_choice choice;
     struct relax_list relax;

@@ -58,6 +58,8 @@ enum option_key {
     KEY_PATIENCE,
     KEY_TO,
     KEY_TOOLSTACK,
+    KEY_HOSTS,
+    KEY_VMS,
 };
 
 struct cli_option {

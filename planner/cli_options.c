@@ -7,6 +7,7 @@
 #include "model/sla.h"
 #include "model/stop_policy.h"
 #include "planner/cli_option_table.h"
+#include "planner/demo_fleet.h"
 #include "planner/export/export.h"
 #include "planner/goal.h"
 
@@ -137,6 +138,20 @@ static error_t parse_import(int key, const char *text, struct argp_state *state,
     case KEY_STOP_POLICY:
         check_policy("--stop-policy", text, state);
         cli->import_policy = text;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static error_t parse_demo(int key, const char *text, struct argp_state *state, struct cli *cli) {
+    switch (key) {
+    case KEY_HOSTS:
+        cli->demo_hosts = (size_t)parse_integer("--hosts", text, 1, DEMO_FLEET_MOST_HOSTS, state);
+        return 0;
+    case KEY_VMS:
+        cli->demo_vms = (size_t)parse_integer("--vms", text, 0, DEMO_FLEET_MOST_VMS, state);
+        cli->has_demo_vms = true;
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -426,6 +441,8 @@ static error_t parse_one(int key, char *text, struct argp_state *state) {
             r = parse_import(key, text, state, cli);
         if (r == ARGP_ERR_UNKNOWN)
             r = parse_export(key, text, state, cli);
+        if (r == ARGP_ERR_UNKNOWN)
+            r = parse_demo(key, text, state, cli);
         return r == ARGP_ERR_UNKNOWN ? parse_predict(key, text, state, &cli->predict) : r;
     }
     }

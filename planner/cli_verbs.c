@@ -35,6 +35,7 @@ const struct cli_verb cli_verbs[] = {
      cmd_snapshot},
     {"import", "--from ganeti FILE", "Turn another system's cluster file into a fleet document", CLI_OUT | CLI_IMPORT,
      1, 1, cmd_import},
+    {"demo", "", "Make up a fleet to try decamp on", CLI_OUT | CLI_DEMO, 0, 0, cmd_demo},
     {"keys", "new NAME | allow FILE HOST PUBFILE", "Make a key pair, or allow a key to speak for a host", CLI_DIR, 2, 4,
      cmd_keys},
     {"check-config", "FILE", "Check the configuration of a planner", CLI_AGENT, 0, 1, cmd_check_config},

@@ -25,6 +25,7 @@ enum dc_status cmd_hosts(const struct cli *cli, enum cli_exit *exit_out, struct 
 enum dc_status cmd_vms(const struct cli *cli, enum cli_exit *exit_out, struct dc_error *err);
 enum dc_status cmd_snapshot(const struct cli *cli, enum cli_exit *exit_out, struct dc_error *err);
 enum dc_status cmd_accuracy(const struct cli *cli, enum cli_exit *exit_out, struct dc_error *err);
+enum dc_status cmd_demo(const struct cli *cli, enum cli_exit *exit_out, struct dc_error *err);
 enum dc_status cmd_import(const struct cli *cli, enum cli_exit *exit_out, struct dc_error *err);
 enum dc_status cmd_keys(const struct cli *cli, enum cli_exit *exit_out, struct dc_error *err);
 enum dc_status cmd_check_config(const struct cli *cli, enum cli_exit *exit_out, struct dc_error *err);

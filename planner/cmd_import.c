@@ -1,6 +1,7 @@
 /* decamp import --from FORMAT FILE: another system's cluster file as a fleet document. */
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "planner/cmd.h"
+#include "planner/cmd_fleet.h"
 
 #include "base/file_text.h"
 #include "planner/import_ganeti.h"
@@ -16,22 +17,6 @@ static enum dc_status usage(enum cli_exit *exit_out) {
     (void)fprintf(stderr, "decamp import: expected `--from ganeti FILE`; see `decamp import --help`\n");
     *exit_out = CLI_EXIT_USAGE;
     return DC_OK;
-}
-
-/* Through the document's own reader, so that what is written is what a question will read. */
-static enum dc_status emit(const struct cli *cli, const json_t *json, struct dc_error *err) {
-    struct fleet fleet = {0};
-    char *written = NULL;
-    char *text = json_dumps(json, JSON_COMPACT);
-    enum dc_status rc = text != NULL ? fleet_doc_read(text, strlen(text), &fleet, err) : error_set_nomem(err);
-    if (rc == DC_OK)
-        rc = fleet_doc_write(&fleet, &written, err);
-    if (rc == DC_OK)
-        rc = cli_emit(cli, written, err);
-    fleet_doc_dispose(&fleet);
-    free(written);
-    free(text);
-    return rc;
 }
 
 static void say_warnings(const struct cli *cli, const json_t *warnings) {
@@ -58,7 +43,7 @@ enum dc_status cmd_import(const struct cli *cli, enum cli_exit *exit_out, struct
                        &warnings, err);
     if (rc == DC_OK) {
         say_warnings(cli, warnings);
-        rc = emit(cli, fleet, err);
+        rc = cmd_fleet_emit(cli, fleet, err);
     }
     if (rc != DC_OK)
         (void)error_prefix(err, "%s", path);
