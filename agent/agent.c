@@ -284,14 +284,16 @@ static enum dc_status open_source(struct agent *agent, struct dc_error *err) {
         .xen_policy = agent_config_xen_policy(config),
         .qemu_sockets = config->qemu_sockets,
         .qemu_dirty_mode = config->qemu_dirty_mode,
+        .libvirt_uri = config->libvirt_uri,
         .host_memory_bytes = config->host_memory_bytes,
         .host_reserved_memory_bytes = config->host_reserved_memory_bytes,
     };
     const struct source_events events = {
         .context = agent, .vms_changed = on_vms_changed, .burst_done = on_burst_done, .migration = on_migration};
     agent->ops = config->source == AGENT_SOURCE_QEMU ? &source_qemu_ops : &source_replay_ops;
-    if (config->source == AGENT_SOURCE_XEN) {
-        const enum dc_status rc = source_module_load(config->module_dir, "xen", &agent->module, err);
+    static const char *const modules[] = {[AGENT_SOURCE_XEN] = "xen", [AGENT_SOURCE_LIBVIRT] = "libvirt"};
+    if (modules[config->source] != NULL) {
+        const enum dc_status rc = source_module_load(config->module_dir, modules[config->source], &agent->module, err);
         if (rc != DC_OK)
             return rc;
         agent->ops = agent->module.ops;

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <string.h>
 
-static const char *const source_names[] = {"replay", "xen", "qemu", NULL};
+static const char *const source_names[] = {"replay", "xen", "qemu", "libvirt", NULL};
 static const char *const xen_policies[] = {"xen-v2", "xapi", "xen-legacy", NULL};
 static const char *const qemu_dirty_modes[] = {"page-sampling", "dirty-bitmap", "dirty-ring", NULL};
 static const char *const level_names[] = {"error", "warn", "info", "debug", NULL};
@@ -54,7 +54,7 @@ static const struct option_spec specs[] = {
      .type = OPTION_STRING,
      FIELD(module_dir),
      .default_text = DECAMP_MODULE_DIR,
-     .help = "where source_xen.so is"},
+     .help = "where source_xen.so and source_libvirt.so are"},
     {.name = "state_dir",
      .type = OPTION_STRING,
      FIELD(state_dir),
@@ -156,18 +156,23 @@ static const struct option_spec specs[] = {
      .default_text = "page-sampling",
      .choices = qemu_dirty_modes,
      .help = "source qemu: how QEMU counts dirty pages (all but page-sampling need KVM)"},
+    {.name = "libvirt_uri",
+     .type = OPTION_STRING,
+     FIELD(libvirt_uri),
+     .default_text = "qemu:///system",
+     .help = "source libvirt: how libvirtd is reached"},
     {.name = "host_memory",
      .type = OPTION_BYTES,
      FIELD(host_memory_bytes),
      .default_text = "0B",
      .max = 1e16,
-     .help = "source qemu: memory of this host (0: what the machine has)"},
+     .help = "sources qemu, libvirt: memory of this host (0: what the machine has)"},
     {.name = "host_reserved_memory",
      .type = OPTION_BYTES,
      FIELD(host_reserved_memory_bytes),
      .default_text = "1GiB",
      .max = 1e16,
-     .help = "source qemu: memory that is not for guests"},
+     .help = "sources qemu, libvirt: memory that is not for guests"},
     {.name = "log_level",
      .type = OPTION_CHOICE,
      FIELD(log_level),

@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-enum agent_source { AGENT_SOURCE_REPLAY, AGENT_SOURCE_XEN, AGENT_SOURCE_QEMU };
+enum agent_source { AGENT_SOURCE_REPLAY, AGENT_SOURCE_XEN, AGENT_SOURCE_QEMU, AGENT_SOURCE_LIBVIRT };
 
 struct agent_config {
     char *host;
@@ -37,6 +37,7 @@ struct agent_config {
     unsigned xen_policy; /* see agent_config_xen_policy */
     char *qemu_sockets;
     unsigned qemu_dirty_mode; /* enum qemu_dirty_mode */
+    char *libvirt_uri;
     double host_memory_bytes; /* 0: what the machine has */
     double host_reserved_memory_bytes;
     unsigned log_level; /* enum log_level */

@@ -2,11 +2,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "agent/qemu_burst.h"
 
-#include <math.h>
+#include "agent/qemu_window.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_WINDOWS = 7, LONGEST_WINDOW_S = 60, POLL_MS = 100, SAMPLE_PAGES_PER_GIB = 4096, PAGES_PER_MIB = 256 };
+enum { POLL_MS = 100, SAMPLE_PAGES_PER_GIB = 4096 };
 
 /* A window that QEMU does not end within so much more is given up. */
 static const double patience_ms = 10000;
@@ -20,7 +21,7 @@ struct qemu_burst {
     size_t n_points;
     int window_s; /* being measured */
     double until_ms;
-    struct dirty_point points[MOST_WINDOWS];
+    struct dirty_point points[QEMU_WINDOW_MOST];
     unsigned n_pending; /* answers */
     bool is_over, is_closed;
 };
@@ -108,14 +109,6 @@ static void on_timer(uv_timer_t *timer) {
     ask(burst, "query-dirty-rate", NULL, on_rate);
 }
 
-static void add_point(struct qemu_burst *burst, double mib_per_s) {
-    const double shown = mib_per_s > 0 ? mib_per_s + 0.5 : 0.25;
-    double pages = fmin(shown * burst->window_s * PAGES_PER_MIB, burst->config.memory_pages);
-    if (burst->n_points > 0) /* unique pages grow with the window: what says otherwise is chance */
-        pages = fmax(pages, burst->points[burst->n_points - 1].pages);
-    burst->points[burst->n_points++] = (struct dirty_point){burst->window_s, pages};
-}
-
 static void on_rate(void *context, const json_t *value, const struct dc_error *err) {
     struct qemu_burst *burst = context;
     struct dc_error why = DC_ERROR_NONE;
@@ -137,9 +130,10 @@ static void on_rate(void *context, const json_t *value, const struct dc_error *e
         finish(burst, &why);
         return;
     }
-    add_point(burst, json_number_value(rate));
-    const int next_s = burst->window_s * 2 > LONGEST_WINDOW_S ? LONGEST_WINDOW_S : burst->window_s * 2;
-    if (next_s > burst->config.longest_s || next_s <= burst->window_s || burst->n_points == MOST_WINDOWS) {
+    qemu_window_add(burst->points, &burst->n_points, burst->window_s, json_number_value(rate),
+                    burst->config.memory_pages);
+    const int next_s = qemu_window_next_s(burst->window_s, burst->n_points, burst->config.longest_s);
+    if (next_s == 0) {
         finish(burst, NULL);
         return;
     }

@@ -1,7 +1,7 @@
 /*
  * Where dirty pages come from: the small interface behind which a recording
- * (source_replay.c) and a hypervisor (source_qemu.c; source_xen.c, a module loaded
- * at run time) look alike.
+ * (source_replay.c) and a hypervisor (source_qemu.c; source_xen.c and source_libvirt.c,
+ * modules loaded at run time) look alike.
  *
  * Out of a source: the host, its VMs (bytes), and per burst one curve of
  * (window in seconds, unique pages dirtied in it).
@@ -22,7 +22,7 @@
 #include <uv.h>
 
 /* Changes whenever a struct of this header does: a module of another build is refused. */
-enum { SOURCE_ABI = 3 };
+enum { SOURCE_ABI = 4 };
 
 struct source_vm {
     struct fleet_vm facts; /* identity, size, state, use, policy, overhead, budget; no profile, no prediction */
@@ -40,6 +40,7 @@ struct source_config {
     const char *xen_policy;             /* name of the toolstack's stop policy */
     const char *qemu_sockets;           /* folder */
     unsigned qemu_dirty_mode;           /* enum qemu_dirty_mode */
+    const char *libvirt_uri;
     double host_memory_bytes;           /* 0: what the machine has */
     double host_reserved_memory_bytes;
 };

@@ -95,6 +95,11 @@ class LibvirtHosts:
         daemon.kill()
         daemon.wait()
 
+    def restart(self, host):
+        """The daemon of a host where it was killed."""
+        self._launch(host)
+        self._wait(host)
+
     def shell(self):
         """A command that is to hosts as ssh is: HOST COMMAND."""
         path = self.directory / "shell"
@@ -134,6 +139,10 @@ class LibvirtHosts:
         (directory / "etc" / "libvirtd.conf").write_text(CONFIG.format(dir=directory, number=number), encoding="utf-8")
         (directory / "etc" / "qemu.conf").write_text(QEMU_CONFIG, encoding="utf-8")
         (directory / "hosts").write_text("127.0.0.1 localhost\n10.79.0.1 lvh1\n10.79.0.2 lvh2\n", encoding="utf-8")
+        self._launch(host)
+
+    def _launch(self, host):
+        directory = self.directory / host
         mounts = "".join(f"mount --bind {directory}/{own} {path} && " for own, path in FOLDERS.items())
         script = (f"hostname lv{host} && {mounts} mount --bind {directory}/hosts /etc/hosts && "
                   f"exec libvirtd -f /etc/libvirt/libvirtd.conf -p {directory}/libvirtd.pid")

@@ -25,6 +25,7 @@ PARTS = {
 ONLY_IN = {
     r"glpk\.h": {"solver/milp_glpk.c"},
     r"zmq\.h": {"agent/publisher.c", "planner/collector.c", "planner/feed.c", "planner/zap.c"},
+    r"libvirt/.*\.h": {"agent/libvirt_facts.h", "agent/libvirt_facts.c", "agent/libvirt_worker.c"},
     r"(xenctrl|xenguest|xenstore|xen/.*)\.h": {"agent/source_xen.c"},
     r"yaml\.h": {"base/config_file.c"},
     r"curl/.*": {"planner/api_client.c"},
