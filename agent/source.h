@@ -41,7 +41,7 @@ struct source_config {
     const char *qemu_sockets;           /* folder */
     unsigned qemu_dirty_mode;           /* enum qemu_dirty_mode */
     const char *libvirt_uri;
-    double host_memory_bytes;           /* 0: what the machine has */
+    double host_memory_bytes; /* 0: what the machine has */
     double host_reserved_memory_bytes;
 };
 
