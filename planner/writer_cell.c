@@ -3,8 +3,11 @@
 #include "planner/writer_cell.h"
 
 #include "base/units.h"
+#include "base/vec.h"
 
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 /* "1:23.4": minutes without end, so that a column of moments lines up. */
@@ -111,4 +114,50 @@ const char *writer_cell_text(enum writer_kind kind, const struct writer_value *v
         return value->text;
     format_number(kind, value, number);
     return number;
+}
+
+void writer_cells_clear(struct writer_cells *list) {
+    for (size_t i = 0; i < list->n_cells; i++)
+        free(list->cells[i]);
+    list->n_cells = 0;
+}
+
+void writer_cells_dispose(struct writer_cells *list) {
+    writer_cells_clear(list);
+    free(list->cells);
+    *list = (struct writer_cells){.n_cells = 0};
+}
+
+void writer_cells_begin(struct writer_cells *list, const struct writer_field *fields, size_t n_fields) {
+    writer_cells_clear(list);
+    list->fields = fields;
+    list->n_fields = n_fields;
+}
+
+enum dc_status writer_cells_add(struct writer_cells *list, const struct writer_value *values, struct dc_error *err) {
+    char number[WRITER_CELL_BYTES];
+    if (!vec_reserve((void **)&list->cells, &list->capacity, list->n_cells + list->n_fields, sizeof(*list->cells)))
+        return error_set_nomem(err);
+    for (size_t i = 0; i < list->n_fields; i++) {
+        char **cell = &list->cells[list->n_cells++];
+        *cell = NULL;
+        if (!values[i].known)
+            continue;
+        *cell = strdup(writer_cell_text(list->fields[i].kind, &values[i], number));
+        if (*cell == NULL)
+            return error_set_nomem(err);
+    }
+    return DC_OK;
+}
+
+bool writer_cells_is_filled(const struct writer_cells *list, size_t field) {
+    for (size_t i = field; i < list->n_cells; i += list->n_fields) {
+        if (list->cells[i] != NULL)
+            return true;
+    }
+    return false;
+}
+
+bool writer_cells_is_left(const struct writer_cells *list, size_t field) {
+    return list->fields[field].kind == WRITER_TEXT || list->fields[field].kind == WRITER_BOOL;
 }

@@ -3,7 +3,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "planner/writer_html.h"
 
-#include "base/vec.h"
 #include "planner/html_text.h"
 #include "planner/writer_cell.h"
 
@@ -16,56 +15,21 @@ struct html_writer {
     struct writer writer;
     FILE *lists, *lines;
     const char *key;
-    const struct writer_field *fields;
-    size_t n_fields;
-    size_t n_cells, capacity; /* n_fields a row */
-    char **cells;             /* NULL: not known */
+    struct writer_cells list;
 };
-
-static void drop_cells(struct html_writer *self) {
-    for (size_t i = 0; i < self->n_cells; i++)
-        free(self->cells[i]);
-    self->n_cells = 0;
-}
 
 static enum dc_status html_begin(struct writer *writer, const char *key, const struct writer_field *fields,
                                  size_t n_fields, struct dc_error *err) {
     struct html_writer *self = (struct html_writer *)writer;
     (void)err;
-    drop_cells(self);
     self->key = key;
-    self->fields = fields;
-    self->n_fields = n_fields;
+    writer_cells_begin(&self->list, fields, n_fields);
     return DC_OK;
 }
 
 static enum dc_status html_row(struct writer *writer, const struct writer_value *values, struct dc_error *err) {
     struct html_writer *self = (struct html_writer *)writer;
-    char number[WRITER_CELL_BYTES];
-    if (!vec_reserve((void **)&self->cells, &self->capacity, self->n_cells + self->n_fields, sizeof(*self->cells)))
-        return error_set_nomem(err);
-    for (size_t i = 0; i < self->n_fields; i++) {
-        char **cell = &self->cells[self->n_cells++];
-        *cell = NULL;
-        if (!values[i].known)
-            continue;
-        *cell = strdup(writer_cell_text(self->fields[i].kind, &values[i], number));
-        if (*cell == NULL)
-            return error_set_nomem(err);
-    }
-    return DC_OK;
-}
-
-static bool is_filled(const struct html_writer *self, size_t field) {
-    for (size_t i = field; i < self->n_cells; i += self->n_fields) {
-        if (self->cells[i] != NULL)
-            return true;
-    }
-    return false;
-}
-
-static bool is_left(const struct html_writer *self, size_t field) {
-    return self->fields[field].kind == WRITER_TEXT || self->fields[field].kind == WRITER_BOOL;
+    return writer_cells_add(&self->list, values, err);
 }
 
 /* The headings, or the cells from `row` on. */
@@ -73,8 +37,8 @@ static void put_row(const struct html_writer *self, bool is_head, const size_t *
     const char *tag = is_head ? "th" : "td";
     (void)fputs("<tr>", self->lists);
     for (size_t i = 0; i < n_shown; i++) {
-        const char *cell = is_head ? self->fields[shown[i]].heading : self->cells[row + shown[i]];
-        (void)fprintf(self->lists, "<%s%s>", tag, is_left(self, shown[i]) ? "" : " class=\"n\"");
+        const char *cell = is_head ? self->list.fields[shown[i]].heading : self->list.cells[row + shown[i]];
+        (void)fprintf(self->lists, "<%s%s>", tag, writer_cells_is_left(&self->list, shown[i]) ? "" : " class=\"n\"");
         html_text_put(self->lists, cell != NULL ? cell : "-");
         (void)fprintf(self->lists, "</%s>", tag);
     }
@@ -84,23 +48,23 @@ static void put_row(const struct html_writer *self, bool is_head, const size_t *
 static enum dc_status html_end(struct writer *writer, struct dc_error *err) {
     struct html_writer *self = (struct html_writer *)writer;
     size_t n_shown = 0;
-    if (self->n_cells == 0)
+    if (self->list.n_cells == 0)
         return DC_OK;
-    size_t *shown = calloc(self->n_fields, sizeof(*shown));
+    size_t *shown = calloc(self->list.n_fields, sizeof(*shown));
     if (shown == NULL)
         return error_set_nomem(err);
-    for (size_t i = 0; i < self->n_fields; i++) {
-        if (is_filled(self, i))
+    for (size_t i = 0; i < self->list.n_fields; i++) {
+        if (writer_cells_is_filled(&self->list, i))
             shown[n_shown++] = i;
     }
     (void)fprintf(self->lists, "<table id=\"%s\">\n<thead>", self->key);
     put_row(self, true, shown, n_shown, 0);
     (void)fputs("</thead>\n<tbody>\n", self->lists);
-    for (size_t row = 0; row < self->n_cells; row += self->n_fields)
+    for (size_t row = 0; row < self->list.n_cells; row += self->list.n_fields)
         put_row(self, false, shown, n_shown, row);
     (void)fputs("</tbody>\n</table>\n", self->lists);
     free(shown);
-    drop_cells(self);
+    writer_cells_clear(&self->list);
     return DC_OK;
 }
 
@@ -137,8 +101,7 @@ static enum dc_status html_finish(struct writer *writer, struct dc_error *err) {
 
 static void html_free(struct writer *writer) {
     struct html_writer *self = (struct html_writer *)writer;
-    drop_cells(self);
-    free(self->cells);
+    writer_cells_dispose(&self->list);
     free(self);
 }
 

@@ -4,78 +4,45 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "planner/writer.h"
 
-#include "base/vec.h"
 #include "planner/writer_cell.h"
 
 #include <libsmartcols.h>
 #include <stdlib.h>
-#include <string.h>
 
 struct table_writer {
     struct writer writer;
     FILE *stream;
     bool wide;
     bool colour;
-    const struct writer_field *fields;
-    size_t n_fields;
-    size_t n_cells, capacity; /* n_fields a row */
-    char **cells;             /* NULL: not known */
+    struct writer_cells list;
 };
-
-static void drop_cells(struct table_writer *self) {
-    for (size_t i = 0; i < self->n_cells; i++)
-        free(self->cells[i]);
-    self->n_cells = 0;
-}
 
 static enum dc_status table_begin(struct writer *writer, const char *key, const struct writer_field *fields,
                                   size_t n_fields, struct dc_error *err) {
     struct table_writer *self = (struct table_writer *)writer;
     (void)key;
     (void)err;
-    drop_cells(self);
-    self->fields = fields;
-    self->n_fields = n_fields;
+    writer_cells_begin(&self->list, fields, n_fields);
     return DC_OK;
 }
 
 static enum dc_status table_row(struct writer *writer, const struct writer_value *values, struct dc_error *err) {
     struct table_writer *self = (struct table_writer *)writer;
-    if (!vec_reserve((void **)&self->cells, &self->capacity, self->n_cells + self->n_fields, sizeof(*self->cells)))
-        return error_set_nomem(err);
-    for (size_t i = 0; i < self->n_fields; i++) {
-        char number[WRITER_CELL_BYTES];
-        char **cell = &self->cells[self->n_cells++];
-        *cell = NULL;
-        if (!values[i].known)
-            continue;
-        *cell = strdup(writer_cell_text(self->fields[i].kind, &values[i], number));
-        if (*cell == NULL)
-            return error_set_nomem(err);
-    }
-    return DC_OK;
-}
-
-static bool is_filled(const struct table_writer *self, size_t field) {
-    for (size_t i = field; i < self->n_cells; i += self->n_fields) {
-        if (self->cells[i] != NULL)
-            return true;
-    }
-    return false;
+    return writer_cells_add(&self->list, values, err);
 }
 
 static bool is_shown(const struct table_writer *self, size_t field) {
-    return (self->wide || !self->fields[field].wide) && is_filled(self, field);
+    return (self->wide || !self->list.fields[field].wide) && writer_cells_is_filled(&self->list, field);
 }
 
 /* The shown columns in order; false when out of memory. */
 static bool add_columns(const struct table_writer *self, struct libscols_table *table) {
-    for (size_t i = 0; i < self->n_fields; i++) {
+    for (size_t i = 0; i < self->list.n_fields; i++) {
         if (!is_shown(self, i))
             continue;
-        const bool left = self->fields[i].kind == WRITER_TEXT || self->fields[i].kind == WRITER_BOOL;
+        const bool left = writer_cells_is_left(&self->list, i);
         struct libscols_column *column =
-            scols_table_new_column(table, self->fields[i].heading, 0, left ? 0 : SCOLS_FL_RIGHT);
+            scols_table_new_column(table, self->list.fields[i].heading, 0, left ? 0 : SCOLS_FL_RIGHT);
         if (column == NULL)
             return false;
         if (self->colour)
@@ -85,13 +52,13 @@ static bool add_columns(const struct table_writer *self, struct libscols_table *
 }
 
 static bool add_lines(const struct table_writer *self, struct libscols_table *table) {
-    for (size_t row = 0; row < self->n_cells; row += self->n_fields) {
+    for (size_t row = 0; row < self->list.n_cells; row += self->list.n_fields) {
         struct libscols_line *line = scols_table_new_line(table, NULL);
         size_t column = 0;
-        for (size_t i = 0; line != NULL && i < self->n_fields; i++) {
+        for (size_t i = 0; line != NULL && i < self->list.n_fields; i++) {
             if (!is_shown(self, i))
                 continue;
-            const char *cell = self->cells[row + i] != NULL ? self->cells[row + i] : "-";
+            const char *cell = self->list.cells[row + i] != NULL ? self->list.cells[row + i] : "-";
             if (scols_line_set_data(line, column++, cell) != 0)
                 return false;
         }
@@ -103,7 +70,7 @@ static bool add_lines(const struct table_writer *self, struct libscols_table *ta
 
 static enum dc_status table_end(struct writer *writer, struct dc_error *err) {
     struct table_writer *self = (struct table_writer *)writer;
-    if (self->n_cells == 0)
+    if (self->list.n_cells == 0)
         return DC_OK;
     struct libscols_table *table = scols_new_table();
     if (table == NULL)
@@ -114,7 +81,7 @@ static enum dc_status table_end(struct writer *writer, struct dc_error *err) {
     (void)scols_table_enable_colors(table, self->colour);
     const bool ok = add_columns(self, table) && add_lines(self, table) && scols_print_table(table) == 0;
     scols_unref_table(table);
-    drop_cells(self);
+    writer_cells_clear(&self->list);
     return ok ? DC_OK : error_set_nomem(err);
 }
 
@@ -133,8 +100,7 @@ static enum dc_status table_finish(struct writer *writer, struct dc_error *err) 
 
 static void table_free(struct writer *writer) {
     struct table_writer *self = (struct table_writer *)writer;
-    drop_cells(self);
-    free(self->cells);
+    writer_cells_dispose(&self->list);
     free(self);
 }
 
