@@ -2,11 +2,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "agent/libvirt_facts.h"
 
+#include "base/clock.h"
+
 #include <libvirt/virterror.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uv.h>
 
 static const double mib = 1024.0 * 1024.0;
 /* MiB/s and above: what libvirt calls no limit. */
@@ -95,7 +96,7 @@ static void take_numbers(const virDomainStatsRecord *record, const struct libvir
     vm->memory_bytes = (double)memory_kib * 1024;
     vm->vcpus = vcpus;
     vm->cpu_s = (double)time_ns / 1e9;
-    vm->read_s = (double)uv_hrtime() / 1e9;
+    vm->read_s = clock_monotonic_s();
     const struct libvirt_vm *known = libvirt_facts_find(before, vm->uuid);
     if (known != NULL && vm->cpu_s >= known->cpu_s && vm->read_s > known->read_s)
         vm->cores_used = (vm->cpu_s - known->cpu_s) / (vm->read_s - known->read_s);

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "agent/libvirt_worker.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #include <libvirt/virterror.h>
@@ -32,10 +33,6 @@ struct libvirt_worker {
     struct libvirt_migrations *migrations; /* has a lock of its own */
 };
 
-static double now_s(void) {
-    return (double)uv_hrtime() / 1e9;
-}
-
 static bool is_stopping(struct libvirt_worker *worker) {
     uv_mutex_lock(&worker->lock);
     const bool is = worker->is_stopping;
@@ -60,7 +57,7 @@ static void fail_burst(struct libvirt_worker *worker, struct libvirt_burst *burs
 
 static bool begin_window(struct libvirt_burst *burst, virDomainPtr domain, int window_s) {
     burst->window_s = window_s;
-    burst->asked_s = now_s();
+    burst->asked_s = clock_monotonic_s();
     return virDomainStartDirtyRateCalc(domain, window_s, VIR_DOMAIN_DIRTYRATE_MODE_PAGE_SAMPLING) == 0;
 }
 
@@ -88,7 +85,7 @@ static int read_rate(virDomainPtr domain, double *mib_per_s_out) {
 
 static void work_on_window(struct libvirt_worker *worker, struct libvirt_burst *burst, virDomainPtr domain) {
     double mib_per_s = 0;
-    const double waited_s = now_s() - burst->asked_s;
+    const double waited_s = clock_monotonic_s() - burst->asked_s;
     if (waited_s < burst->window_s)
         return;
     const int r = read_rate(domain, &mib_per_s);
