@@ -153,6 +153,24 @@ def parse_arguments():
     return parser.parse_args()
 
 
+def prepare(arguments):
+    """The folder with what machines boot; None, and why in words, where this machine lacks something for it."""
+    bin_dir = arguments.bin.resolve()
+    work = (arguments.work or bin_dir.parent / "lab-xen").resolve()
+    lack = missing()
+    if lack is not None:
+        print(f"skipped: {lack}")
+        return None
+    work.mkdir(parents=True, exist_ok=True)
+    try:
+        root = packages.fetch(work / "packages", image.PACKAGES, "linux-image-amd64", image.WANTED)
+    except packages.Unavailable as error:
+        print(f"skipped: {error}")
+        return None
+    image.build(root, bin_dir, work)
+    return work
+
+
 def plan(sweep):
     """Groups of guests that live at the same time, and the bandwidths that each is migrated at."""
     patterns = ("cyclic", "random", "hot") if sweep else ("cyclic", "random")
@@ -164,23 +182,13 @@ def plan(sweep):
 
 def main():
     arguments = parse_arguments()
-    bin_dir = arguments.bin.resolve()
-    work = (arguments.work or bin_dir.parent / "lab-xen").resolve()
-    lack = missing()
-    if lack is not None:
-        print(f"skipped: {lack}")
+    work = prepare(arguments)
+    if work is None:
         return 77
-    work.mkdir(parents=True, exist_ok=True)
-    try:
-        root = packages.fetch(work / "packages", image.PACKAGES, "linux-image-amd64", image.WANTED)
-    except packages.Unavailable as error:
-        print(f"skipped: {error}")
-        return 77
-    image.build(root, bin_dir, work)
     failed = ["the run"]
     with Machine(work) as machine:
         dom0 = Dom0(machine)
-        lab = Lab(dom0, Accuracy(dom0, bin_dir, work))
+        lab = Lab(dom0, Accuracy(dom0, arguments.bin.resolve(), work))
         try:
             lab.run(*plan(arguments.sweep))
             failed = []

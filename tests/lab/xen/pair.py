@@ -16,10 +16,9 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))  # what both labs share
 import image
-import packages
 from accuracy import SETTLE_S
 from dom0 import Dom0, Guest
-from lab import SAMPLING, missing, parse_arguments
+from lab import SAMPLING, parse_arguments, prepare
 from machine import Machine, MachineError
 
 CABLE_BYTES_PER_S = 6_000_000  # agents predict from 5 MB/s on; an emulated dom0 encrypts little more
@@ -156,19 +155,9 @@ class Pair:
 
 def main():
     arguments = parse_arguments()
-    bin_dir = arguments.bin.resolve()
-    work = (arguments.work or bin_dir.parent / "lab-xen").resolve()
-    lack = missing()
-    if lack is not None:
-        print(f"skipped: {lack}")
+    work = prepare(arguments)
+    if work is None:
         return 77
-    work.mkdir(parents=True, exist_ok=True)
-    try:
-        root = packages.fetch(work / "packages", image.PACKAGES, "linux-image-amd64", image.WANTED)
-    except packages.Unavailable as error:
-        print(f"skipped: {error}")
-        return 77
-    image.build(root, bin_dir, work)
     first, second = image.ADDRESSES
     with Machine(work, first, image.ADDRESSES[first], second) as one, \
             Machine(work, second, image.ADDRESSES[second], first) as other:
